@@ -1,0 +1,13 @@
+# Every dependency comes from the distribution. `./dev` installs what is missing; here it is only looked up.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(Boost 1.74 REQUIRED)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json 3.9 REQUIRED)
+find_package(CLI11 REQUIRED)
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(ZYDIS REQUIRED IMPORTED_TARGET zydis)
+if(RINGSIDE_TESTS)
+  find_package(Catch2 REQUIRED)  # 2.13 (Debian 12) or 3 (newer): tests include "tests/catch.h"
+  pkg_check_modules(UNICORN IMPORTED_TARGET unicorn)
+endif()

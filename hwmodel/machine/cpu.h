@@ -1,0 +1,142 @@
+// One modelled CPU: its architectural state, the MMU it looks through, and what is pending. Behaviour lives in exec/
+// (instructions), exec/deliver (exceptions and interrupts) and mmu/ (translation); the loop in exec/run.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "hwmodel/exec/uop.h"
+#include "hwmodel/machine/cpu_state.h"
+#include "hwmodel/machine/memory.h"
+#include "hwmodel/machine/observer.h"
+#include "hwmodel/mmu/mmu.h"
+
+namespace ringside::hw {
+
+class CodeCache;       // exec/code_cache.h
+struct Block;          // exec/code_cache.h
+class LocalApic;       // platform/local_apic.h
+class Chipset;         // platform/chipset.h
+
+// Exception vectors [SDM 3A table 6-1].
+enum class Vector : uint8_t {
+  kDE = 0, kDB = 1, kNMI = 2, kBP = 3, kOF = 4, kBR = 5, kUD = 6, kNM = 7, kDF = 8, kTS = 10, kNP = 11, kSS = 12, kGP = 13, kPF = 14,
+  kMF = 16, kAC = 17, kMC = 18, kXM = 19
+};
+
+// An exception waiting to be delivered. Software interrupts (INT n, INT3, INTO) are `software`: gate DPL is checked and rip
+// points past the instruction.
+struct PendingEvent {
+  bool valid = false;
+  bool has_error = false;
+  bool software = false;
+  bool external = false;
+  uint8_t vector = 0;
+  uint32_t error = 0;
+  uint64_t cr2 = 0;   // linear address of a page fault
+};
+
+// Why a machine stopped executing guest code. The instruction concerned has not retired; answering it (Cpu::reply) and
+// running on re-executes it, and it finds the answer.
+struct StopNone {};
+struct StopPort { uint16_t port; uint8_t size; bool write; uint32_t value; };       // value: what OUT writes
+struct StopMmio { GuestPhysical address; uint8_t size; bool write; uint64_t value; };
+struct StopHalt { bool interrupts_enabled; };
+struct StopTripleFault {};
+struct StopLimit {};                                                               // the run's instruction or cycle bound
+struct StopDebug { uint8_t cause; };                                                // a debugger's request
+using Stop = std::variant<StopNone, StopPort, StopMmio, StopHalt, StopTripleFault, StopLimit, StopDebug>;
+
+// Answers to StopPort and StopMmio, consumed in order by the re-executed instruction and dropped when it retires.
+struct IoReplies {
+  struct Entry { uint64_t address; uint64_t value; uint8_t size; bool write; bool mmio; };
+  static constexpr unsigned kMax = 16;
+  Entry entry[kMax];
+  uint8_t count = 0, used = 0;
+  void clear() { count = used = 0; }
+};
+
+struct CpuCounters {
+  uint64_t instructions = 0;   // retired (see Cpu::retired for the exact value in the middle of a block)
+  uint64_t user_instructions = 0;
+  uint64_t exceptions = 0, interrupts = 0, page_faults = 0, unimplemented = 0;
+};
+
+// Model-specific registers without state of their own in CpuState.
+struct MsrState {
+  uint64_t star = 0, lstar = 0, cstar = 0, fmask = 0, kernel_gs_base = 0, tsc_aux = 0, tsc_offset = 0;
+  uint64_t sysenter_cs = 0, sysenter_esp = 0, sysenter_eip = 0, pat = 0x0007040600070406ull, misc_enable = 1, spec_ctrl = 0;
+  uint64_t apic_base = 0xfee00900, mtrr_def_type = 0xc06;
+  uint64_t mtrr_fixed[11] = {}, mtrr_base[8] = {}, mtrr_mask[8] = {};
+};
+
+class Cpu : public CpuState {
+ public:
+  Cpu(unsigned id, PhysicalMemory& memory, CodeCache& code);
+  Cpu(const Cpu&) = delete;
+
+  unsigned id = 0;
+  PhysicalMemory& memory;
+  CodeCache& code;
+  Mmu mmu;
+  MsrState msr;
+  CpuCounters counters;
+  Observer* observer = nullptr;
+  Chipset* chipset = nullptr;   // interrupt controllers; null in unit tests
+  // x86 as built, every sensitive instruction trapping (Popek-Goldberg), or 32-bit era subsets: see cpuid.h.
+  uint64_t random_state = 0x9e3779b97f4a7c15ull;  // RDRAND/RDSEED, seeded by the run
+
+  PendingEvent pending;
+  Stop stop;
+  IoReplies replies;
+
+  // --- time -----------------------------------------------------------------------------------------------------
+  // Modelled time = instructions retired x cycles_per_instruction + extra cycles (idle, and in detailed mode stalls).
+  uint64_t extra_cycles = 0;
+  // Instructions retired at this micro-op, exact in the middle of a block (counters.instructions counts the whole block at entry).
+  uint64_t retired(const Uop* op) const;
+  // Modelled time now; inside a handler pass its micro-op, outside pass null.
+  Cycles now(const Uop* op = nullptr) const { return Cycles((op ? retired(op) : counters.instructions) + extra_cycles); }
+
+  // --- the loop's state (exec/run) --------------------------------------------------------------------------------
+  Block* block = nullptr;            // executing
+  uint64_t deadline = ~0ull;         // in counters.instructions: the block that would pass it is cut short
+  bool attention = false;            // something other than the deadline wants a look between blocks (interrupt lines, signals)
+  uint64_t block_rip() const { return gpr[kBlockRip]; }
+  // rip of the instruction of `op` / of the one after it.
+  uint64_t rip_of(const Uop* op) const { return block_rip() + op->offset; }
+  uint64_t rip_after(const Uop* op) const;   // truncated to the code size
+
+  bool in_long_mode() const { return efer & efer::kLma; }
+  bool in_64bit_mode() const { return (efer & efer::kLma) && segment[kCs].long_code(); }
+  bool in_real_mode() const { return !(cr0 & cr0::kPe); }
+  bool in_v86_mode() const { return system_flags & rflags::kVm; }
+  unsigned iopl() const { return (system_flags >> 12) & 3; }
+
+  // Records an exception for the instruction in flight. Always returns false so that accesses can `return cpu.raise(...)`.
+  bool raise(Vector vector) { pending = {.valid = true, .vector = static_cast<uint8_t>(vector)}; return false; }
+  bool raise(Vector vector, uint32_t error) {
+    pending = {.valid = true, .has_error = true, .vector = static_cast<uint8_t>(vector), .error = error};
+    return false;
+  }
+  bool raise_page_fault(uint64_t linear, uint32_t error) {
+    pending = {.valid = true, .has_error = true, .vector = static_cast<uint8_t>(Vector::kPF), .error = error, .cr2 = linear};
+    return false;
+  }
+
+  // To be called after any change of CPL, CR0, CR3, CR4, EFER, RFLAGS.AC or CS: recomputes what the fast paths key on.
+  void mode_changed();
+};
+
+// The instruction retired and control goes elsewhere: rip must already be set.
+const Uop* leave(Cpu& cpu, const Uop* op);
+// The instruction retired, falls through, but the block must end (serialising, mode-changing): sets rip to the next instruction.
+const Uop* leave_next(Cpu& cpu, const Uop* op);
+// The instruction did not retire: cpu.pending (fault) or cpu.stop (stop) is set. rip is left at the instruction.
+const Uop* fault(Cpu& cpu, const Uop* op);
+const Uop* stop(Cpu& cpu, const Uop* op);
+inline const Uop* raise(Cpu& cpu, const Uop* op, Vector v) { cpu.raise(v); return fault(cpu, op); }
+inline const Uop* raise(Cpu& cpu, const Uop* op, Vector v, uint32_t error) { cpu.raise(v, error); return fault(cpu, op); }
+
+}  // namespace ringside::hw
