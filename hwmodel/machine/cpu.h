@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <variant>
 
+#include "hwmodel/exec/code_cache.h"
 #include "hwmodel/exec/uop.h"
 #include "hwmodel/machine/cpu_state.h"
 #include "hwmodel/machine/memory.h"
@@ -14,8 +16,8 @@
 
 namespace ringside::hw {
 
-class CodeCache;       // exec/code_cache.h
 struct Block;          // exec/code_cache.h
+class FetchMap;        // exec/block_builder.h
 class LocalApic;       // platform/local_apic.h
 class Chipset;         // platform/chipset.h
 
@@ -75,6 +77,7 @@ class Cpu : public CpuState {
  public:
   Cpu(unsigned id, PhysicalMemory& memory, CodeCache& code);
   Cpu(const Cpu&) = delete;
+  ~Cpu();
 
   unsigned id = 0;
   PhysicalMemory& memory;
@@ -103,6 +106,17 @@ class Cpu : public CpuState {
   Block* block = nullptr;            // executing
   uint64_t deadline = ~0ull;         // in counters.instructions: the block that would pass it is cut short
   bool attention = false;            // something other than the deadline wants a look between blocks (interrupt lines, signals)
+  bool interrupt_waiting = false;    // an interrupt is pending but IF is clear
+  bool want_single = false;          // the instruction at rip must run in a block of its own (MMIO, stores to decoded code)
+  uint8_t debug_hits = 0;            // DR6 bits of data breakpoints hit by the instruction in flight
+  uint8_t fetch_key = 0;             // decode mode and user/supervisor: what block links and the fetch map compare
+  DecodeMode decode_mode;
+  std::unique_ptr<FetchMap> fetch_map;
+  Block& scratch_block() { return *scratch_; }      // for cut blocks
+  Block& straddle_block() { return *straddle_; }    // for instructions across a page boundary
+  uint8_t straddle_bytes[15] = {};
+  // Executing a copy that a store to its own code cannot disturb, with one instruction: MMIO and stores to code happen only here.
+  bool in_private_block() const { return block == scratch_.get() || block == straddle_.get(); }
   uint64_t block_rip() const { return gpr[kBlockRip]; }
   // rip of the instruction of `op` / of the one after it.
   uint64_t rip_of(const Uop* op) const { return block_rip() + op->offset; }
@@ -127,6 +141,9 @@ class Cpu : public CpuState {
 
   // To be called after any change of CPL, CR0, CR3, CR4, EFER, RFLAGS.AC or CS: recomputes what the fast paths key on.
   void mode_changed();
+
+ private:
+  std::unique_ptr<Block> scratch_, straddle_;
 };
 
 // The instruction retired and control goes elsewhere: rip must already be set.

@@ -1,0 +1,139 @@
+#include "hwmodel/exec/block_builder.h"
+
+#include <cassert>
+#include <cstring>
+
+#include "hwmodel/exec/run.h"
+#include "hwmodel/isa/decoder.h"
+
+namespace ringside::hw {
+namespace {
+
+constexpr unsigned kMaxInstructionBytes = 15;
+
+// The micro-op after the last instruction: falls through to the next block.
+const Uop* lead_out(Cpu& cpu, const Uop* op) {
+  const uint64_t rip = cpu.block_rip() + op->offset;
+  cpu.rip = op->code_size == 64 ? rip : op->code_size == 32 ? static_cast<uint32_t>(rip) : static_cast<uint16_t>(rip);
+  if (cpu.replies.count) cpu.replies.clear();
+  return nullptr;
+}
+
+bool is_canonical(uint64_t linear) { return static_cast<uint64_t>(static_cast<int64_t>(linear << 16) >> 16) == linear; }
+
+struct Fetch {
+  const uint8_t* host = nullptr;  // of the page, or null: outside RAM
+};
+
+// Where the page of `linear` is in RAM. False with the fault pending.
+bool fetch_page(Cpu& cpu, uint64_t linear, Fetch& out) {
+  if (!is_canonical(linear)) return cpu.raise(Vector::kGP, 0);
+  const Translation t = cpu.mmu.translate(linear, AccessKind::kFetch, cpu.cpl == 3);
+  if (!t.ok) return cpu.raise_page_fault(linear, t.error_code);
+  out.host = cpu.memory.host(GuestPhysical(t.physical.value & ~uint64_t{kPageSize - 1}));
+  return true;
+}
+
+// Code outside RAM (MMIO space, ROM holes) reads as all ones, which is no instruction: one #UD block.
+Block* block_outside_ram(Cpu& cpu) {
+  static constexpr uint8_t kOnes[kMaxInstructionBytes] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+  Block& block = cpu.straddle_block();
+  std::memset(cpu.straddle_bytes, 0, sizeof cpu.straddle_bytes);
+  decode(kOnes, cpu.decode_mode, 0, block.uops[0]);
+  block.count = 1;
+  block.mode_key = 0;   // never taken for a remembered straddling instruction
+  finish_block(block, block.uops[0].length);
+  block.bytes = 0;
+  return &block;
+}
+
+// One instruction whose bytes continue on the next page. Not cached: both pages may change independently.
+Block* straddling_block(Cpu& cpu, const uint8_t* first_page, unsigned offset, uint64_t linear) {
+  Fetch second;
+  const unsigned head = kPageSize - offset;
+  if (!fetch_page(cpu, linear + head, second)) return nullptr;
+  uint8_t bytes[kMaxInstructionBytes];
+  std::memcpy(bytes, first_page + offset, head);
+  if (second.host) std::memcpy(bytes + head, second.host, kMaxInstructionBytes - head);
+  else std::memset(bytes + head, 0xff, kMaxInstructionBytes - head);
+  Block& block = cpu.straddle_block();
+  if (block.count == 1 && block.mode_key == cpu.decode_mode.key() && std::memcmp(cpu.straddle_bytes, bytes, sizeof bytes) == 0) return &block;
+  std::memcpy(cpu.straddle_bytes, bytes, sizeof bytes);
+  decode(bytes, cpu.decode_mode, 0, block.uops[0]);
+  block.uops[0].index_in_block = 0;
+  block.count = 1;
+  block.mode_key = cpu.decode_mode.key();
+  finish_block(block, block.uops[0].length);
+  block.bytes = 0;
+  return &block;
+}
+
+// Decodes from `offset` to the first instruction that ends a block, the page's end, or the longest block.
+// Null: the first instruction already straddles.
+std::unique_ptr<Block> build(const uint8_t* page, unsigned offset, DecodeMode mode) {
+  Uop uops[Block::kMaxInstructions + 1];
+  unsigned count = 0, at = 0;
+  while (count < Block::kMaxInstructions) {
+    const unsigned left = kPageSize - (offset + at);
+    if (left == 0) break;
+    const DecodeResult r = decode({page + offset + at, left < kMaxInstructionBytes ? left : kMaxInstructionBytes}, mode, at, uops[count]);
+    if (r.outcome == DecodeOutcome::kTruncated) break;
+    uops[count].index_in_block = static_cast<uint8_t>(count);
+    at += uops[count].length;
+    ++count;
+    if (r.ends_block || r.outcome != DecodeOutcome::kOk) break;
+  }
+  if (count == 0) return nullptr;
+  auto block = std::make_unique<Block>();
+  block->uops = std::make_unique<Uop[]>(count + 1);
+  std::copy_n(uops, count, block->uops.get());
+  block->count = static_cast<uint16_t>(count);
+  block->page_offset = static_cast<uint16_t>(offset);
+  block->mode_key = mode.key();
+  finish_block(*block, static_cast<uint16_t>(at));
+  return block;
+}
+
+}  // namespace
+
+void finish_block(Block& block, uint16_t bytes) {
+  block.bytes = bytes;
+  Uop& last = block.uops[block.count];
+  last = Uop{};
+  last.fn = lead_out;
+  last.offset = bytes;
+  last.index_in_block = static_cast<uint8_t>(block.count);
+  last.code_size = block.uops[0].code_size;
+}
+
+Block* find_block(Cpu& cpu) {
+  if (cpu.decode_mode.code_size != 64 && cpu.rip > cpu.segment[kCs].limit) return cpu.raise(Vector::kGP, 0), nullptr;
+  const uint64_t linear = cpu.decode_mode.code_size == 64 ? cpu.rip : static_cast<uint32_t>(cpu.segment[kCs].base + cpu.rip);
+  const uint64_t linear_page = linear & ~uint64_t{kPageSize - 1};
+  const unsigned offset = static_cast<unsigned>(linear & (kPageSize - 1));
+  FetchMap::Slot& slot = cpu.fetch_map->at(linear);
+  if (slot.linear_page != linear_page || slot.generation != cpu.mmu.fetch_generation() || slot.fetch_key != cpu.fetch_key) {
+    Fetch fetch;
+    if (!fetch_page(cpu, linear, fetch)) return nullptr;
+    if (!fetch.host) return block_outside_ram(cpu);
+    if (!(cpu.memory.page_flags(fetch.host) & PhysicalMemory::kHasCode)) cpu.mmu.forbid_fast_writes(fetch.host);
+    slot = {linear_page, cpu.mmu.fetch_generation(), &cpu.code.page(fetch.host), fetch.host, cpu.fetch_key};
+  }
+  if (Block* block = slot.page->find(offset, cpu.decode_mode.key())) return block;
+  auto built = build(slot.host, offset, cpu.decode_mode);
+  if (!built) return straddling_block(cpu, slot.host, offset, linear);
+  return cpu.code.add(*slot.page, std::move(built));
+}
+
+unsigned peek_code(const Cpu& cpu, uint64_t linear, std::span<uint8_t, 15> out) {
+  unsigned got = 0;
+  while (got < out.size()) {
+    const Translation t = cpu.mmu.peek(linear + got, AccessKind::kFetch, false);
+    const uint8_t* host = t.ok ? cpu.memory.host(t.physical) : nullptr;
+    if (!host) break;
+    out[got++] = *host;
+  }
+  return got;
+}
+
+}  // namespace ringside::hw

@@ -1,0 +1,208 @@
+#include "hwmodel/exec/run.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "hwmodel/exec/block_builder.h"
+#include "hwmodel/exec/code_cache.h"
+#include "hwmodel/exec/deliver.h"
+#include "hwmodel/platform/chipset.h"
+
+namespace ringside::hw {
+namespace {
+
+enum class After : uint8_t { kGoOn, kReturn };
+
+// Executes a block from its first micro-op. Instructions are counted on entry; whoever leaves early corrects it.
+inline void execute(Cpu& cpu, Block& block) {
+  cpu.block = &block;
+  cpu.gpr[kBlockRip] = cpu.rip;
+  cpu.counters.instructions += block.count;
+  const Uop* op = block.uops.get();
+  do op = op->fn(cpu, op);
+  while (op);
+}
+
+// Executes only the first `count` instructions of a block, from a copy that leads out after them.
+void execute_cut(Cpu& cpu, Block& block, unsigned count) {
+  Block& cut = cpu.scratch_block();
+  cut.count = static_cast<uint16_t>(count);
+  std::copy_n(block.uops.get(), count, cut.uops.get());
+  finish_block(cut, static_cast<uint16_t>(block.uops[count].offset));
+  execute(cpu, cut);
+}
+
+// True where one instruction at a time must run: single step, breakpoints, or an interrupt shadow.
+inline bool needs_single(const Cpu& cpu) {
+  return cpu.interrupt_shadow || (cpu.system_flags & rflags::kTf) || (cpu.dr7 & 0xff);
+}
+
+void execute_single(Cpu& cpu) {
+  cpu.code.free_dropped();
+  cpu.want_single = false;
+  cpu.replies.used = 0;
+  const uint8_t shadow = cpu.interrupt_shadow;
+  cpu.interrupt_shadow = 0;
+  const bool trap = cpu.system_flags & rflags::kTf;
+  const uint64_t before = cpu.counters.instructions;
+  if ((cpu.dr7 & 0xff) && !shadow && code_breakpoint(cpu)) return;
+  if (Block* block = find_block(cpu)) execute_cut(cpu, *block, 1);
+  if (cpu.counters.instructions != before) after_single(cpu, trap, shadow);
+}
+
+// What the last block left behind: an exception to deliver, a reason to stop, or nothing.
+After settle(Cpu& cpu) {
+  if (cpu.stop.index() != 0) return After::kReturn;
+  if (cpu.pending.valid) {
+    cpu.block = &cpu.scratch_block();  // delivery runs outside any cached block
+    cpu.replies.clear();
+    if (!deliver_pending(cpu)) return After::kReturn;  // triple fault
+  }
+  return After::kGoOn;
+}
+
+// Between blocks, when something wants a look: deliver an NMI or an interrupt if the CPU takes it now.
+void look(Cpu& cpu) {
+  cpu.attention = false;
+  cpu.interrupt_waiting = false;
+  if (!cpu.chipset) return;
+  cpu.block = &cpu.scratch_block();  // delivery runs outside any cached block
+  if (cpu.chipset->nmi_pending(cpu.id) && !cpu.nmi_blocked) {
+    cpu.chipset->acknowledge_nmi(cpu.id);
+    cpu.halted = false;
+    deliver_nmi(cpu);
+    cpu.attention = true;
+    return;
+  }
+  if (!cpu.chipset->interrupt_pending(cpu.id)) return;
+  if (!(cpu.system_flags & rflags::kIf)) {
+    cpu.interrupt_waiting = true;  // looked at again as soon as IF is set
+    return;
+  }
+  const int vector = cpu.chipset->acknowledge(cpu.id);
+  if (vector >= 0) {
+    cpu.halted = false;
+    deliver_external(cpu, static_cast<uint8_t>(vector));
+  }
+  cpu.attention = true;  // more may be waiting behind it
+}
+
+inline bool wants_look(const Cpu& cpu) {
+  return cpu.attention || (cpu.interrupt_waiting && (cpu.system_flags & rflags::kIf));
+}
+
+// The remembered successor of the block just left, if it still is one.
+inline Block* linked(const Cpu& cpu, Block* from, uint64_t generation) {
+  for (const BlockLink& link : from->link) {
+    if (link.rip == cpu.rip && link.generation == generation && link.fetch_key == cpu.fetch_key) return link.block;
+  }
+  return nullptr;
+}
+
+inline uint64_t link_generation(const Cpu& cpu) { return cpu.mmu.fetch_generation() + cpu.code.generation(); }
+
+void remember(const Cpu& cpu, Block* from, Block* to) {
+  BlockLink& link = from->link[from->next_link];
+  from->next_link ^= 1;
+  link = {.rip = cpu.rip, .generation = link_generation(cpu), .block = to, .fetch_key = cpu.fetch_key};
+}
+
+}  // namespace
+
+Stop run(Cpu& cpu) {
+  cpu.stop = StopNone{};
+  Block* from = nullptr;   // last cached block that ran whole: only such a one is linked
+  uint64_t from_generation = 0;
+  for (;;) {
+    if (!from) cpu.code.free_dropped();
+    if (wants_look(cpu) && !cpu.interrupt_shadow && cpu.replies.count == 0) {
+      look(cpu);
+      if (cpu.stop.index() != 0) return cpu.stop;
+      from = nullptr;
+    }
+    if (cpu.halted) return StopHalt{(cpu.system_flags & rflags::kIf) != 0};
+    if (cpu.counters.instructions >= cpu.deadline) return StopLimit{};
+    if (cpu.want_single || needs_single(cpu)) [[unlikely]] {
+      execute_single(cpu);
+      from = nullptr;
+      if (settle(cpu) == After::kReturn) return cpu.stop;
+      continue;
+    }
+
+    Block* block = from ? linked(cpu, from, link_generation(cpu)) : nullptr;
+    if (!block) {
+      block = find_block(cpu);
+      if (!block) {  // the fetch faulted
+        from = nullptr;
+        if (settle(cpu) == After::kReturn) return cpu.stop;
+        continue;
+      }
+      if (from && from_generation == cpu.code.generation() && block->bytes) remember(cpu, from, block);
+    }
+    ++cpu.mmu.counters.fetch_accesses;
+    const uint64_t room = cpu.deadline - cpu.counters.instructions;
+    if (block->count <= room) [[likely]] {
+      from_generation = cpu.code.generation();
+      execute(cpu, *block);
+      from = block->bytes && cpu.code.generation() == from_generation ? block : nullptr;
+    } else {
+      execute_cut(cpu, *block, static_cast<unsigned>(room));
+      from = nullptr;
+    }
+    if (cpu.pending.valid || cpu.stop.index() != 0 || cpu.want_single) [[unlikely]] {
+      from = nullptr;
+      if (settle(cpu) == After::kReturn) return cpu.stop;
+    }
+  }
+}
+
+Stop step(Cpu& cpu) {
+  cpu.stop = StopNone{};
+  if (wants_look(cpu) && !cpu.interrupt_shadow && cpu.replies.count == 0) {
+    const uint64_t before = cpu.counters.interrupts;
+    look(cpu);
+    if (cpu.stop.index() != 0 || cpu.counters.interrupts != before) return cpu.stop;
+  }
+  if (cpu.halted) return StopHalt{(cpu.system_flags & rflags::kIf) != 0};
+  execute_single(cpu);
+  if (cpu.want_single) execute_single(cpu);
+  settle(cpu);
+  return cpu.stop;
+}
+
+// --- how handlers end -------------------------------------------------------------------------------------------------
+
+namespace {
+// Counts only the instructions up to and without / with this one.
+inline void uncount_after(Cpu& cpu, const Uop* op, unsigned retired_here) {
+  cpu.counters.instructions -= cpu.block->count - op->index_in_block - retired_here;
+}
+}  // namespace
+
+const Uop* leave(Cpu& cpu, const Uop* op) {
+  uncount_after(cpu, op, 1);
+  if (cpu.replies.count) cpu.replies.clear();
+  return nullptr;
+}
+
+const Uop* leave_next(Cpu& cpu, const Uop* op) {
+  cpu.rip = cpu.rip_after(op);
+  return leave(cpu, op);
+}
+
+const Uop* fault(Cpu& cpu, const Uop* op) {
+  uncount_after(cpu, op, 0);
+  cpu.rip = cpu.rip_of(op);
+  return nullptr;
+}
+
+const Uop* stop(Cpu& cpu, const Uop* op) { return fault(cpu, op); }
+
+uint64_t Cpu::retired(const Uop* op) const { return counters.instructions - (block->count - op->index_in_block); }
+
+uint64_t Cpu::rip_after(const Uop* op) const {
+  const uint64_t after = block_rip() + op->offset + op->length;
+  return op->code_size == 64 ? after : op->code_size == 32 ? static_cast<uint32_t>(after) : static_cast<uint16_t>(after);
+}
+
+}  // namespace ringside::hw

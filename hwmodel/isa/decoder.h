@@ -1,0 +1,34 @@
+// Bytes to micro-ops: Zydis decodes, this fills what all groups share, the instruction's row binds the handler.
+// Called by the run loop when it builds blocks, and by inspectors that want text.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "hwmodel/exec/code_cache.h"
+#include "hwmodel/isa/decoded.h"
+
+namespace ringside::hw {
+
+enum class DecodeOutcome : uint8_t {
+  kOk,
+  kTruncated,      // needs more bytes than given (and fewer than 15 were given)
+  kInvalid,        // not an instruction: the micro-op raises #UD
+  kUnimplemented,  // an instruction we lack: the micro-op counts it, names it to the observer and raises #UD
+};
+
+struct DecodeResult {
+  DecodeOutcome outcome = DecodeOutcome::kInvalid;
+  bool ends_block = true;
+  CostClass cost = CostClass::kNop;
+};
+
+// Decodes the instruction at the start of `bytes` into `uop`; `offset` is its distance from the block's rip.
+DecodeResult decode(std::span<const uint8_t> bytes, DecodeMode mode, unsigned offset, Uop& uop);
+// Fills `out` only; for inspectors and translators. False if the bytes are no instruction.
+bool decode_instruction(std::span<const uint8_t> bytes, unsigned code_size, Decoded& out);
+// Intel syntax; "(bad)" where the bytes are no instruction. `length` gets the bytes used (1 for a bad one).
+std::string disassemble(std::span<const uint8_t> bytes, unsigned code_size, uint64_t address, unsigned& length);
+
+}  // namespace ringside::hw

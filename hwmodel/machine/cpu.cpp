@@ -1,0 +1,36 @@
+#include "hwmodel/machine/cpu.h"
+
+#include "hwmodel/exec/block_builder.h"
+
+namespace ringside::hw {
+namespace {
+
+std::unique_ptr<Block> private_block() {
+  auto block = std::make_unique<Block>();
+  block->uops = std::make_unique<Uop[]>(Block::kMaxInstructions + 1);
+  return block;
+}
+
+}  // namespace
+
+Cpu::Cpu(unsigned cpu_id, PhysicalMemory& ram, CodeCache& cache)
+    : id(cpu_id), memory(ram), code(cache), mmu(*this, ram), fetch_map(std::make_unique<FetchMap>()), scratch_(private_block()),
+      straddle_(private_block()) {
+  mode_changed();
+}
+
+Cpu::~Cpu() = default;
+
+void Cpu::mode_changed() {
+  const Segment& cs = segment[kCs];
+  if (in_64bit_mode()) {
+    decode_mode = {64, 8};
+  } else {
+    decode_mode.code_size = !in_v86_mode() && cs.big() ? 32 : 16;
+    decode_mode.stack_size = !in_v86_mode() && segment[kSs].big() ? 4 : 2;
+  }
+  fetch_key = static_cast<uint8_t>(decode_mode.key() | (cpl == 3 ? 0x80 : 0));
+  mmu.update_mode();
+}
+
+}  // namespace ringside::hw
