@@ -1,6 +1,6 @@
 #include "hwmodel/exec/block_builder.h"
 
-#include <cassert>
+#include <algorithm>
 #include <cstring>
 
 #include "hwmodel/exec/run.h"

@@ -48,7 +48,7 @@ struct Uop {
   uint8_t address_size = 8;// bytes of the address size (for string, loop, jcxz): 2, 4 or 8
   uint8_t group = 0;       // free for the group (e.g. condition code)
 };
-static_assert(sizeof(Uop) == 48);
+static_assert(sizeof(Uop) == 40);
 
 #if defined(RINGSIDE_NO_TAIL_CALLS) || !defined(__OPTIMIZE__)
 inline constexpr bool kTailCalls = false;

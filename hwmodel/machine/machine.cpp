@@ -1,0 +1,120 @@
+#include "hwmodel/machine/machine.h"
+
+#include <algorithm>
+
+#include "hwmodel/exec/run.h"
+#include "hwmodel/exec/segmentation.h"
+
+namespace ringside::hw {
+namespace {
+
+// How long the loop runs before it looks whether somebody wants it to yield. Cutting there is invisible to the guest.
+constexpr uint64_t kSlice = 1'000'000;
+// Timer events without an instruction in between (a halted guest with only masked timers): then the caller may look at its bounds.
+constexpr unsigned kIdleTurns = 10'000;
+
+}  // namespace
+
+Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config) {
+  BOOST_OUTCOME_TRY(auto memory, PhysicalMemory::create(config.memory_bytes));
+  return std::unique_ptr<Machine>(new Machine(std::move(memory), config));
+}
+
+Machine::Machine(PhysicalMemory memory, const MachineConfig& config) : memory_(std::move(memory)), code_(memory_) {
+  clock_ = std::make_unique<TimerQueue>([this] { return now(); });
+  clock_->on_change([this] { shorten_deadline(); });
+  chipset_ = std::make_unique<Chipset>(*clock_, config.cpus, [this](unsigned i) {
+    if (i < cpus_.size()) cpus_[i]->attention = true;
+  });
+  for (unsigned i = 0; i < config.cpus; ++i) {
+    auto& cpu = *cpus_.emplace_back(std::make_unique<Cpu>(i, memory_, code_));
+    cpu.chipset = chipset_.get();
+    cpu.random_state ^= config.seed * 0xd1342543de82ef95ull + i;
+    reset(cpu);
+  }
+  last_stop_.resize(config.cpus);
+}
+
+Machine::~Machine() = default;
+
+void Machine::set_observer(Observer* observer) {
+  observer_ = observer;
+  chipset_->observer = observer;
+  for (auto& cpu : cpus_) {
+    cpu->observer = observer;
+    cpu->mmu.observer = observer;
+  }
+}
+
+// The next instruction count at which the loop must come back: the caller's limit, the next timer, or the end of a slice.
+void Machine::shorten_deadline() {
+  Cpu& cpu = *cpus_[0];
+  const uint64_t count = cpu.counters.instructions;
+  const Cycles time = now(), next = clock_->next_deadline();
+  const uint64_t until_timer = next > time ? next - time : 0;
+  const uint64_t timer = until_timer > ~0ull - count ? ~0ull : count + until_timer;
+  cpu.deadline = std::min({instruction_limit_, timer, count + kSlice});
+}
+
+// HLT: modelled time jumps to the next timer event. False: nothing will ever wake the CPU.
+bool Machine::skip_idle_time(Cpu& cpu) {
+  const bool can_wake = (cpu.system_flags & rflags::kIf) || chipset_->nmi_pending(cpu.id);
+  const Cycles time = now(), next = clock_->next_deadline();
+  if (!can_wake) return false;
+  if (chipset_->interrupt_pending(cpu.id)) {
+    cpu.attention = true;
+    return true;
+  }
+  if (next == Cycles(~0ull)) return false;
+  const uint64_t skipped = next > time ? next - time : 0;
+  cpu.extra_cycles += skipped;
+  idle_cycles_ += skipped;
+  if (observer_) observer_->on_resume(skipped);
+  return true;
+}
+
+Stop Machine::run(unsigned i, uint64_t instruction_limit) {
+  Cpu& cpu = *cpus_[i];
+  instruction_limit_ = instruction_limit;
+  for (unsigned idle_turns = 0; idle_turns < kIdleTurns;) {
+    clock_->run_due(now());
+    if (yield_.exchange(false)) return StopNone{};
+    shorten_deadline();
+    const uint64_t before = cpu.counters.instructions;
+    const Stop stop = hw::run(cpu);
+    idle_turns = cpu.counters.instructions == before ? idle_turns + 1 : 0;
+    if (std::holds_alternative<StopLimit>(stop)) {
+      if (cpu.counters.instructions >= instruction_limit) return stop;
+    } else if (!std::holds_alternative<StopHalt>(stop) || !skip_idle_time(cpu)) {
+      last_stop_[i] = stop;
+      return stop;
+    }
+  }
+  return StopNone{};
+}
+
+Stop Machine::step(unsigned i) {
+  Cpu& cpu = *cpus_[i];
+  clock_->run_due(now());
+  const Stop stop = hw::step(cpu);
+  if (std::holds_alternative<StopHalt>(stop) && skip_idle_time(cpu)) return StopNone{};
+  last_stop_[i] = stop;
+  return stop;
+}
+
+void Machine::reply(unsigned i, uint64_t value) {
+  Cpu& cpu = *cpus_[i];
+  IoReplies& replies = cpu.replies;
+  if (replies.count == IoReplies::kMax) return;
+  IoReplies::Entry entry{};
+  entry.value = value;
+  if (const auto* port = std::get_if<StopPort>(&last_stop_[i])) {
+    entry = {.address = port->port, .value = value, .size = port->size, .write = port->write, .mmio = false};
+  } else if (const auto* mmio = std::get_if<StopMmio>(&last_stop_[i])) {
+    entry = {.address = mmio->address.value, .value = value, .size = mmio->size, .write = mmio->write, .mmio = true};
+  }
+  replies.entry[replies.count++] = entry;
+  cpu.want_single = true;
+}
+
+}  // namespace ringside::hw

@@ -1,0 +1,67 @@
+// The modelled PC as one object: RAM, CPUs, interrupt controllers, and modelled time. Devices that are not inside the
+// machine (UART, RTC, virtio ...) are the monitor's business: an access to them stops the machine (StopPort, StopMmio).
+// Called by vmm/machines/model and by tests.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "hwmodel/exec/code_cache.h"
+#include "hwmodel/machine/cpu.h"
+#include "hwmodel/platform/chipset.h"
+#include "hwmodel/platform/timer_queue.h"
+
+namespace ringside::hw {
+
+struct MachineConfig {
+  uint64_t memory_bytes = 256ull << 20;
+  unsigned cpus = 1;         // one runs for now; the others wait for their start-up IPI
+  uint64_t seed = 0;         // of RDRAND and RDSEED
+};
+
+class Machine {
+ public:
+  static Result<std::unique_ptr<Machine>> create(const MachineConfig& config);
+  ~Machine();
+
+  PhysicalMemory& memory() { return memory_; }
+  CodeCache& code() { return code_; }
+  Chipset& chipset() { return *chipset_; }
+  TimerQueue& clock() { return *clock_; }
+  Cpu& cpu(unsigned i) { return *cpus_[i]; }
+  unsigned cpu_count() const { return static_cast<unsigned>(cpus_.size()); }
+  void set_observer(Observer* observer);
+
+  // Modelled time of CPU 0, in cycles of 1 ns.
+  Cycles now() const { return cpus_[0]->now(); }
+  uint64_t idle_cycles() const { return idle_cycles_; }
+
+  // Runs CPU `i` until it stops, `instruction_limit` (of its counter) is reached (StopLimit), or `yield` was asked for (StopNone).
+  // HLT with a timer armed skips modelled time to the timer; without one it is StopHalt: nothing can wake the machine.
+  Stop run(unsigned i, uint64_t instruction_limit = ~0ull);
+  // One instruction, exception or interrupt delivery.
+  Stop step(unsigned i);
+  // Answers the last StopPort or StopMmio of CPU `i`; the next run() re-executes the instruction with it.
+  void reply(unsigned i, uint64_t value);
+  // Makes run() return between blocks soon (from any thread or a signal handler); harmless when nothing runs.
+  void request_yield() { yield_ = true; }
+
+ private:
+  Machine(PhysicalMemory memory, const MachineConfig& config);
+  void shorten_deadline();
+  bool skip_idle_time(Cpu& cpu);
+
+  PhysicalMemory memory_;
+  CodeCache code_;
+  std::vector<std::unique_ptr<Cpu>> cpus_;
+  std::unique_ptr<TimerQueue> clock_;
+  std::unique_ptr<Chipset> chipset_;
+  Observer* observer_ = nullptr;
+  std::vector<Stop> last_stop_;
+  uint64_t instruction_limit_ = ~0ull;
+  uint64_t idle_cycles_ = 0;
+  std::atomic<bool> yield_{false};
+};
+
+}  // namespace ringside::hw
