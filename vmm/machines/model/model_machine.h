@@ -1,0 +1,69 @@
+// The modelled PC (hwmodel/machine) as a Machine: deterministic, everything visible, time in modelled cycles.
+// Created by sim's machine factory; driven by the run loop like any other machine.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "hwmodel/machine/machine.h"
+#include "vmm/core/machine.h"
+
+namespace ringside::vmm {
+
+class ModelVcpu final : public Vcpu {
+ public:
+  ModelVcpu(hw::Machine& machine, unsigned index) : machine_(machine), index_(index) {}
+
+  unsigned id() const override { return index_; }
+  Result<Exit> run(const RunBounds& bounds) override;
+  Result<Registers> registers() override { return registers_of(cpu()); }
+  Result<void> set_registers(const Registers& registers) override;
+  void answer(const PortExit& exit) override;
+  void answer(const MmioExit& exit) override { machine_.reply(index_, exit.value); }
+  void answer(const HypercallExit&) override {}  // the modelled CPU has no hypercall exit outside VMX
+  void answer(const MsrExit&) override {}        // unknown MSRs fault inside the machine
+  Result<void> inject(const Injection& injection) override;
+  Result<void> set_stepping(Stepping stepping) override;
+  void interrupt() noexcept override;
+  uint64_t instructions() const override { return cpu().counters.instructions; }
+  bool peek_translate(GuestVirtual linear, GuestPhysical& physical) override;
+
+ private:
+  hw::Cpu& cpu() const { return machine_.cpu(index_); }
+  ExitCause cause_of(const hw::Stop& stop, const RunBounds& bounds);
+  ExitInfo info_of(const hw::Stop& stop, Cycles entered) const;
+
+  hw::Machine& machine_;
+  unsigned index_;
+  Stepping stepping_ = Stepping::kOff;
+  std::atomic<bool> kicked_{false};
+  std::array<uint8_t, 4> port_data_{};
+};
+
+class ModelMachine final : public Machine {
+ public:
+  static Result<std::unique_ptr<ModelMachine>> create(const hw::MachineConfig& config);
+
+  std::string_view name() const override { return "model"; }
+  const Capabilities& capabilities() const override { return capabilities_; }
+  hw::PhysicalMemory& memory() override { return machine_->memory(); }
+  unsigned vcpu_count() const override { return static_cast<unsigned>(vcpus_.size()); }
+  Vcpu& vcpu(unsigned index) override { return *vcpus_[index]; }
+  hw::Bus& bus() override { return bus_; }
+  hw::Clock& clock() override { return machine_->clock(); }
+  hw::IrqLine irq_line(unsigned line) override { return machine_->chipset().line(line); }
+  std::vector<NamedCounter> counters() override;
+
+  // The machine below, for observers, snapshots and inspectors.
+  hw::Machine& hardware() { return *machine_; }
+
+ private:
+  explicit ModelMachine(std::unique_ptr<hw::Machine> machine);
+  std::unique_ptr<hw::Machine> machine_;
+  hw::Bus bus_;
+  Capabilities capabilities_;
+  std::vector<std::unique_ptr<ModelVcpu>> vcpus_;
+};
+
+}  // namespace ringside::vmm
