@@ -16,13 +16,14 @@ constexpr unsigned kIdleTurns = 10'000;
 }  // namespace
 
 Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config) {
-  BOOST_OUTCOME_TRY(auto memory, PhysicalMemory::create(config.memory_bytes));
-  return std::unique_ptr<Machine>(new Machine(std::move(memory), config));
+  auto memory = PhysicalMemory::create(config.memory_bytes);
+  if (!memory) return memory.error();
+  return std::unique_ptr<Machine>(new Machine(std::move(memory.value()), config));
 }
 
 Machine::Machine(PhysicalMemory memory, const MachineConfig& config) : memory_(std::move(memory)), code_(memory_) {
   clock_ = std::make_unique<TimerQueue>([this] { return now(); });
-  clock_->on_change([this] { shorten_deadline(); });
+  clock_->on_change = [this] { shorten_deadline(); };
   chipset_ = std::make_unique<Chipset>(*clock_, config.cpus, [this](unsigned i) {
     if (i < cpus_.size()) cpus_[i]->attention = true;
   });
@@ -65,7 +66,7 @@ bool Machine::skip_idle_time(Cpu& cpu) {
     cpu.attention = true;
     return true;
   }
-  if (next == Cycles(~0ull)) return false;
+  if (next == TimerQueue::kNever) return false;
   const uint64_t skipped = next > time ? next - time : 0;
   cpu.extra_cycles += skipped;
   idle_cycles_ += skipped;

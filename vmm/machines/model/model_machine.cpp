@@ -117,8 +117,9 @@ bool ModelVcpu::peek_translate(GuestVirtual linear, GuestPhysical& physical) {
 }
 
 Result<std::unique_ptr<ModelMachine>> ModelMachine::create(const hw::MachineConfig& config) {
-  BOOST_OUTCOME_TRY(auto machine, hw::Machine::create(config));
-  return std::unique_ptr<ModelMachine>(new ModelMachine(std::move(machine)));
+  auto machine = hw::Machine::create(config);
+  if (!machine) return machine.error();
+  return std::unique_ptr<ModelMachine>(new ModelMachine(std::move(machine.value())));
 }
 
 ModelMachine::ModelMachine(std::unique_ptr<hw::Machine> machine) : machine_(std::move(machine)) {
