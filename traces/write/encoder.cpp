@@ -1,0 +1,31 @@
+#include "traces/write/encoder.h"
+
+#include <cstring>
+
+namespace ringside::traces {
+
+void Encoder::reset() {
+  next_ = buffer_.data();
+  count_ = 0;
+  texts_written_ = 1;
+  dictionary_.reset();
+  for (auto& fields : last_) fields.fill(0);
+  last_time_.fill(0);
+  summary_.reset(kEventKinds);
+}
+
+void Encoder::begin_chunk(uint64_t time) {
+  base_time_ = min_time_ = max_time_ = time;
+  prediction_.reset(time);
+  last_time_.fill(time);
+}
+
+uint8_t* Encoder::put_text(uint8_t* p, uint32_t number) {
+  const std::string_view text = dictionary_.text(number);
+  p = put_varint(p, text.size());
+  std::memcpy(p, text.data(), text.size());
+  ++texts_written_;
+  return p + text.size();
+}
+
+}  // namespace ringside::traces
