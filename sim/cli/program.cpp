@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <ostream>
 
-#include "sim/cli/suggest.h"
+#include "sim/suggest.h"
 #include "traces/base/text.h"
 
 namespace ringside::cli {
@@ -43,10 +43,10 @@ std::string extras_sentence(const CLI::App& program) {
   const std::string wrong = remaining.empty() ? "" : remaining.front();
   if (wrong.starts_with("-")) {
     const std::string bare = wrong.substr(0, wrong.find('='));
-    return text::tr("cli.unknown_option", bare, full_name(program, parser), suggestion(bare, option_names(parser)));
+    return text::tr("cli.unknown_option", bare, full_name(program, parser), sim::suggestion(bare, option_names(parser)));
   }
   if (&parser == &program)
-    return text::tr("cli.unknown_command", wrong, suggestion(wrong, command_names(program)), joined(command_names(program)));
+    return text::tr("cli.unknown_command", wrong, sim::suggestion(wrong, command_names(program)), joined(command_names(program)));
   return text::tr("cli.unexpected_argument", wrong, full_name(program, parser));
 }
 
@@ -104,7 +104,7 @@ ExitCode run_program(std::vector<std::unique_ptr<Command>> commands, const std::
   if (names_unknown_command(program, arguments)) {
     const auto names = command_names(program);
     return complain(err, ExitCode::kUsage,
-                    text::tr("cli.unknown_command", arguments[0], suggestion(arguments[0], names), joined(names)));
+                    text::tr("cli.unknown_command", arguments[0], sim::suggestion(arguments[0], names), joined(names)));
   }
   try {
     program.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them last first

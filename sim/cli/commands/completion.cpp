@@ -4,7 +4,7 @@
 #include <ostream>
 
 #include "sim/cli/command.h"
-#include "sim/cli/suggest.h"
+#include "sim/suggest.h"
 #include "traces/base/text.h"
 
 namespace ringside::cli {
@@ -171,7 +171,7 @@ class CompletionCommand final : public Command {
     if (shell_ == "bash") print_bash(context.out, commands);
     else if (shell_ == "zsh") print_zsh(context.out, commands);
     else if (shell_ == "fish") print_fish(context.out, commands);
-    else return fail(ExitCode::kUsage, text::tr("cli.completion.unknown", shell_, suggestion(shell_, {"bash", "zsh", "fish"})));
+    else return fail(ExitCode::kUsage, text::tr("cli.completion.unknown", shell_, sim::suggestion(shell_, {"bash", "zsh", "fish"})));
     return ExitCode::kOk;
   }
 

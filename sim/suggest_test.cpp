@@ -1,9 +1,9 @@
 // Which mistyped names get a suggestion.
-#include "sim/cli/suggest.h"
+#include "sim/suggest.h"
 
 #include "tests/catch.h"
 
-using ringside::cli::nearest;
+using ringside::sim::nearest;
 
 TEST_CASE("the nearest name is suggested, a far one is not") {
   const std::vector<std::string> names = {"--kernel", "--initrd", "--memory", "--max-exits", "--max-instructions"};

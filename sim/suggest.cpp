@@ -1,10 +1,10 @@
-#include "sim/cli/suggest.h"
+#include "sim/suggest.h"
 
 #include <algorithm>
 
 #include "traces/base/text.h"
 
-namespace ringside::cli {
+namespace ringside::sim {
 namespace {
 
 // Optimal string alignment distance.
@@ -36,7 +36,7 @@ std::string nearest(std::string_view wrong, const std::vector<std::string>& cand
 
 std::string suggestion(std::string_view wrong, const std::vector<std::string>& candidates) {
   const std::string best = nearest(wrong, candidates);
-  return best.empty() ? "" : text::tr("cli.did_you_mean", best);
+  return best.empty() ? "" : text::tr("sim.did_you_mean", best);
 }
 
-}  // namespace ringside::cli
+}  // namespace ringside::sim

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace ringside::cli {
+namespace ringside::sim {
 
 // The candidate with the fewest insertions, deletions, replacements and swaps of neighbours; "" if none is near enough
 // (more than a third of the letters wrong).
@@ -14,4 +14,4 @@ std::string nearest(std::string_view wrong, const std::vector<std::string>& cand
 // ", did you mean 'x'?" ready to be put into a sentence, or "".
 std::string suggestion(std::string_view wrong, const std::vector<std::string>& candidates);
 
-}  // namespace ringside::cli
+}  // namespace ringside::sim

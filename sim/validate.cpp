@@ -1,0 +1,85 @@
+#include "sim/validate.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "sim/quantities.h"
+#include "sim/suggest.h"
+#include "sim/techniques.h"
+#include "traces/base/text.h"
+
+namespace ringside::sim {
+namespace {
+
+constexpr uint64_t kLeastMemory = 1ull << 20;    // [hw::PhysicalMemory]: below that there is no PC
+constexpr uint64_t kMostMemory = 512ull << 30;   // what the start state's and the model's physical addresses are tried with
+constexpr size_t kLongestCommandLine = 65535;    // layout::kCommandLineBytes with its end
+
+Error refuse(std::string sentence) { return fail(ExitCode::kUsage, std::move(sentence)); }
+
+// `what` is "machine", "technique" or "paging".
+Result<void> check_name(std::string_view what, std::span<const NameFacts> names, const std::string& name) {
+  const NameFacts* facts = find_name(names, name);
+  if (!facts)
+    return refuse(text::tr("sim.validate.unknown_name", what, name, suggestion(name, names_of(names)), fmt::join(names_of(names), ", ")));
+  if (facts->availability == Availability::kPlanned)
+    return refuse(text::tr("sim.validate.planned_name", what, name, fmt::join(existing_names(names), ", ")));
+  return success();
+}
+
+Result<void> check_memory(uint64_t memory) {
+  if (memory < kLeastMemory || memory > kMostMemory)
+    return refuse(text::tr("sim.validate.memory_range", size_text(memory), size_text(kLeastMemory), size_text(kMostMemory)));
+  if (memory % kPageSize) return refuse(text::tr("sim.validate.memory_pages", memory));
+  return success();
+}
+
+Result<void> check_guest(const Guest& guest) {
+  const bool flat = guest.kind == GuestKind::kFlat;
+  if (guest.kernel.empty()) return refuse(text::tr("sim.validate.no_kernel"));
+  if (guest.start_mode && guest.kind != GuestKind::kFlat && guest.kind != GuestKind::kAuto)
+    return refuse(text::tr("sim.validate.start_mode_kind"));
+  if (guest.load_address && !flat) return refuse(text::tr("sim.validate.load_address_kind"));
+  if (flat && !guest.initrd.empty()) return refuse(text::tr("sim.validate.flat_takes_no", "--initrd"));
+  if (flat && !guest.command_line.empty()) return refuse(text::tr("sim.validate.flat_takes_no", "--append"));
+  if (guest.decompress == Decompress::kGuest && (flat || guest.kind == GuestKind::kMultiboot))
+    return refuse(text::tr("sim.validate.decompress_kind"));
+  if (guest.command_line.size() > kLongestCommandLine)
+    return refuse(text::tr("sim.validate.command_line", guest.command_line.size(), kLongestCommandLine));
+  return success();
+}
+
+bool same_file(const std::string& a, const std::string& b) {
+  std::error_code ignored;
+  return !a.empty() && !b.empty() && std::filesystem::equivalent(a, b, ignored);
+}
+
+Result<void> check_trace(const Run& run) {
+  const bool records = run.level != traces::TraceLevel::kOff;
+  if (records && run.trace_file.empty()) return refuse(text::tr("sim.validate.level_without_file"));
+  if (!records && !run.trace_file.empty()) return refuse(text::tr("sim.validate.file_without_level", run.trace_file));
+  for (const auto& input : {run.guest.kernel, run.guest.initrd})
+    if (same_file(input, run.trace_file)) return refuse(text::tr("sim.validate.overwrites", run.trace_file));
+  return success();
+}
+
+}  // namespace
+
+Result<void> validate(const Run& run) {
+  BOOST_OUTCOME_TRY(check_name("machine", machine_names(), run.machine));
+  BOOST_OUTCOME_TRY(check_name("technique", technique_names(), run.technique));
+  BOOST_OUTCOME_TRY(check_name("paging", paging_names(), run.paging));
+  BOOST_OUTCOME_TRY(check_memory(run.memory));
+  BOOST_OUTCOME_TRY(check_guest(run.guest));
+  return check_trace(run);
+}
+
+Result<void> validate_for(const Run& run, const vmm::Capabilities& capabilities, std::string_view machine) {
+  if (run.bounds.instructions && !capabilities.counts_instructions) return refuse(text::tr("sim.validate.no_counting", machine));
+  if (run.level > traces::TraceLevel::kExits && !capabilities.sees_inside)
+    return refuse(text::tr("sim.validate.sees_no_inside", machine, traces::kTraceLevelNames[static_cast<size_t>(run.level)]));
+  return success();
+}
+
+}  // namespace ringside::sim
