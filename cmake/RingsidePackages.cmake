@@ -6,7 +6,12 @@ find_package(fmt REQUIRED)
 find_package(nlohmann_json 3.9 REQUIRED)
 find_package(CLI11 REQUIRED)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
-pkg_check_modules(ZYDIS REQUIRED IMPORTED_TARGET zydis)
+# Zydis: newer packages come with a pkg-config file, Debian 12's with a CMake one only.
+pkg_check_modules(ZYDIS QUIET IMPORTED_TARGET zydis)
+if(NOT ZYDIS_FOUND)
+  find_package(zydis REQUIRED)
+  add_library(PkgConfig::ZYDIS ALIAS Zydis::Zydis)
+endif()
 if(RINGSIDE_TESTS)
   find_package(Catch2 REQUIRED)  # 2.13 (Debian 12) or 3 (newer): tests include "tests/catch.h"
   pkg_check_modules(UNICORN IMPORTED_TARGET unicorn)
