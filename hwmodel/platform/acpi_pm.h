@@ -28,7 +28,6 @@ class AcpiPm final : public Device {
   uint32_t timer_value() const;
   void catch_up();   // TMR_STS for carries since the last look
   void update_sci();
-  void arm();
   uint8_t read_byte(uint64_t offset);
   void write_byte(uint64_t offset, uint8_t value);
   void write_control(uint16_t value);
@@ -38,7 +37,7 @@ class AcpiPm final : public Device {
   std::function<void()> power_off_;
   Clock::Timer timer_;
   TimerWidth width_;
-  uint16_t status_ = 0, enable_ = 0, sleep_type_ = 0, control_ = 1;
+  uint16_t status_ = 0, enable_ = 0, control_ = 1;
   uint64_t seen_carries_ = 0;
   bool sci_level_ = false;
 };

@@ -29,7 +29,7 @@ class KeyboardController final : public Device {
   uint8_t expects_ = 0;          // the command whose data byte comes next; 0: none
 };
 
-// A separate Device for the command port, so that each sees its own range of one port.
+// What to plug in at the command port: the controller's two ports are no contiguous range (0x61 between them is the timer's).
 class KeyboardCommandPort final : public Device {
  public:
   explicit KeyboardCommandPort(KeyboardController& controller) : controller_(controller) {}

@@ -15,8 +15,8 @@ namespace ports {
 // Inside the machine (Chipset); fixed by the PC/AT and by the PIIX [82371AB 4.2 "I/O registers"].
 constexpr PortRange kMasterPic{0x20, 2}, kSlavePic{0xa0, 2}, kElcr{0x4d0, 2}, kPit{0x40, 4}, kSystemControlB{0x61, 1};
 
-// PC/AT. The keyboard controller's two ports have the timer's port 0x61 between them: claim both ranges for one device,
-// KeyboardController sees offset 0 for the data port and 4 for the command port.
+// PC/AT. The keyboard controller's two ports have port 0x61 between them: KeyboardController answers the first, its
+// KeyboardCommandPort the second.
 constexpr PortRange kKeyboard{0x60, 1}, kKeyboardCommand{0x64, 1};
 constexpr PortRange kCmos{0x70, 2};
 constexpr PortRange kSystemControlA{0x92, 1};
@@ -32,7 +32,7 @@ constexpr PortRange kDebugExit{0xf4, 4};     // [QEMU -device isa-debug-exit,iob
 // every PC reserves and no device of the last thirty years uses; one OUT with an 8-bit immediate reaches it.
 constexpr PortRange kMarker{0xf8, 4};
 
-// The ACPI block; 0x600 is where QEMU and cloud-hypervisor style PCs put it, clear of every ISA and PCI range.
+// The ACPI block, where QEMU and its firmware put theirs; clear of every ISA device.
 constexpr PortRange kAcpiPm{0x600, 12};
 constexpr uint16_t kPm1aEvent = 0x600;    // status 0x600, enable 0x602
 constexpr uint16_t kPm1aControl = 0x604;

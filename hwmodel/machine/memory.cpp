@@ -1,0 +1,63 @@
+#include "hwmodel/machine/memory.h"
+
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <new>
+#include <system_error>
+#include <utility>
+
+#include "traces/base/text.h"
+
+namespace ringside::hw {
+namespace {
+
+constexpr uint64_t kSmallest = 1 << 20;
+// The page flags cost a byte a page; this bounds them to 256 MiB, and is far beyond the address space any host would lend.
+constexpr uint64_t kLargest = uint64_t{1} << 40;
+
+Error unavailable(uint64_t size, int error) {
+  return fail(ExitCode::kHost, text::tr("hwmodel.memory_unavailable", size >> 20, std::generic_category().message(error)));
+}
+
+}  // namespace
+
+Result<PhysicalMemory> PhysicalMemory::create(uint64_t size) {
+  if (size < kSmallest || size > kLargest || size % kPageSize != 0) {
+    return fail(ExitCode::kUsage, text::tr("hwmodel.memory_bad_size", size, kSmallest, kLargest, kPageSize));
+  }
+  // MAP_NORESERVE: a guest's RAM is mostly untouched, and the host commits only pages that are written.
+  void* base = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (base == MAP_FAILED) return unavailable(size, errno);
+  try {
+    return PhysicalMemory(static_cast<uint8_t*>(base), size);
+  } catch (const std::bad_alloc&) {
+    munmap(base, size);
+    return unavailable(size, ENOMEM);
+  }
+}
+
+PhysicalMemory::PhysicalMemory(uint8_t* base, uint64_t size) : base_(base), size_(size), flags_(size >> kPageShift) {}
+
+PhysicalMemory::PhysicalMemory(PhysicalMemory&& other) noexcept
+    : base_(std::exchange(other.base_, nullptr)), size_(std::exchange(other.size_, 0)), flags_(std::move(other.flags_)) {}
+
+PhysicalMemory& PhysicalMemory::operator=(PhysicalMemory&& other) noexcept {
+  std::swap(base_, other.base_);
+  std::swap(size_, other.size_);
+  std::swap(flags_, other.flags_);
+  return *this;
+}
+
+PhysicalMemory::~PhysicalMemory() {
+  if (base_) munmap(base_, size_);
+}
+
+bool PhysicalMemory::contains(GuestPhysical address, uint64_t bytes) const {
+  const uint64_t a = address.value;
+  if (a < low_size()) return bytes <= low_size() - a;
+  if (a >= kHoleEnd && a - kHoleEnd < high_size()) return bytes <= high_size() - (a - kHoleEnd);
+  return false;
+}
+
+}  // namespace ringside::hw
