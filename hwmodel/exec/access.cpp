@@ -60,8 +60,8 @@ struct Piece {
 };
 
 bool locate(Cpu& cpu, uint64_t linear, AccessKind kind, Looker who, Piece& out) {
-  const bool user = who == Looker::kProgram && cpu.cpl == 3;
-  const Translation t = cpu.mmu.translate(linear, kind, user);
+  const AccessMode mode = who == Looker::kProcessor ? AccessMode::kSupervisorImplicit : cpu.cpl == 3 ? AccessMode::kUser : AccessMode::kSupervisor;
+  const Translation t = cpu.mmu.translate(linear, kind, mode);
   if (!t.ok) return cpu.raise_page_fault(linear, t.error_code);
   out.physical = t.physical;
   out.host = cpu.memory.host(t.physical);
