@@ -23,6 +23,7 @@ namespace ringside::traces {
 class Cursor;         // read/cursor.h
 class ChunkReader;    // read/chunk_reader.h
 struct OpenFile;      // read/open_file.h
+class Bytes;          // read/open_file.h
 
 // Which events: by their number in the file, from 0.
 struct EventRange {
@@ -79,7 +80,7 @@ class Reader {
  private:
   friend class Cursor;
   explicit Reader(std::unique_ptr<OpenFile> file);
-  static Result<Reader> finish_open(std::unique_ptr<OpenFile> file);
+  static Result<Reader> finish_open(Bytes bytes, const std::string& name);
   std::unique_ptr<OpenFile> file_;
 };
 

@@ -105,11 +105,9 @@ void RecordDecoder::assign(M& member, uint64_t number, std::string_view text) {
 
 template <class E, class Visit>
 bool RecordDecoder::hand_over(const E& event, Visit& visit) {
-  if constexpr (std::is_invocable_r_v<bool, Visit&, const E&> && !std::is_void_v<std::invoke_result_t<Visit&, const E&>>)
-    return visit(event);
-  else if constexpr (std::is_invocable_v<Visit&, const E&>)
-    visit(event);
-  return true;
+  if constexpr (!std::is_invocable_v<Visit&, const E&>) return true;
+  else if constexpr (std::is_void_v<std::invoke_result_t<Visit&, const E&>>) return visit(event), true;
+  else return visit(event);
 }
 
 template <class E>

@@ -41,10 +41,10 @@ struct ChunkHeader {
   uint64_t base_time = 0;      // what the first time difference is relative to
   uint64_t min_time = 0;
   uint64_t max_time = 0;
-  uint32_t payload_crc = 0;    // CRC-32C of the stored payload
+  uint32_t summary_crc = 0;    // CRC-32C of the summary
+  uint32_t payload_crc = 0;    // of the stored payload
   uint32_t reserved = 0;
-  uint32_t reserved2 = 0;
-  uint32_t header_crc = 0;     // CRC-32C of all above, then of the summary
+  uint32_t header_crc = 0;     // of all above
 };
 static_assert(sizeof(ChunkHeader) == 72 && std::is_trivially_copyable_v<ChunkHeader>);
 

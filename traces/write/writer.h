@@ -58,13 +58,13 @@ class Writer {
  private:
   Writer(std::unique_ptr<ChunkFile> file, const WriterOptions& options);
   void finish_chunk();
-  void fail_with(Error error);
 
   bool failed_ = false;
   bool closed_ = false;
   Encoder encoder_;
   uint64_t events_ = 0;
   uint64_t lost_events_ = 0;
+  uint64_t last_time_ = 0;  // of the last finished chunk
   std::unique_ptr<ChunkFile> file_;
   std::optional<Error> error_;
 };
