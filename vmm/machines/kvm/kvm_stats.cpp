@@ -1,12 +1,13 @@
 // Parses the self-describing statistics file: header, descriptors (name, type, offset), then 64-bit values.
 #include "vmm/machines/kvm/kvm_stats.h"
 
-#include <linux/kvm.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+
+#include "vmm/machines/kvm/kvm_abi.h"
 
 namespace ringside::vmm {
 
@@ -29,12 +30,12 @@ Result<KvmStats> KvmStats::open(const Fd& vm_or_vcpu, std::string prefix) {
   stats.fd_ = Fd(fd);
   kvm_stats_header header;
   if (!read_at(stats.fd_, &header, sizeof header, 0)) return kvm_failure("vmm.kvm.get-stats", EIO);
-  const size_t descriptor_bytes = sizeof(kvm_stats_desc) + header.name_size;
+  const size_t descriptor_bytes = sizeof(KvmStatsDescriptor) + header.name_size;
   std::vector<char> descriptor(descriptor_bytes);
   for (uint32_t i = 0; i < header.num_desc; ++i) {
     if (!read_at(stats.fd_, descriptor.data(), descriptor_bytes, header.desc_offset + uint64_t{i} * descriptor_bytes))
       return kvm_failure("vmm.kvm.get-stats", EIO);
-    kvm_stats_desc d;
+    KvmStatsDescriptor d;
     std::memcpy(&d, descriptor.data(), sizeof d);
     if (!is_counter(d.flags) || d.size != 1) continue;
     const char* const name = descriptor.data() + sizeof d;

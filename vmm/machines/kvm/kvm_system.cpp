@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "traces/base/text.h"
+#include "vmm/machines/kvm/kvm_abi.h"
 
 namespace ringside::vmm {
 
@@ -50,11 +51,8 @@ Result<KvmSystem> KvmSystem::open(const char* path) {
 Result<std::vector<kvm_cpuid_entry2>> KvmSystem::supported_cpuid() const {
   // The kernel answers E2BIG until there is room; 512 entries is far beyond any processor.
   for (unsigned room = 64; room <= 512; room *= 2) {
-    std::vector<uint64_t> buffer((sizeof(kvm_cpuid2) + room * sizeof(kvm_cpuid_entry2) + 7) / 8);
-    auto* list = reinterpret_cast<kvm_cpuid2*>(buffer.data());
-    list->nent = room;
-    if (::ioctl(fd_.get(), KVM_GET_SUPPORTED_CPUID, list) == 0)
-      return std::vector<kvm_cpuid_entry2>(list->entries, list->entries + list->nent);
+    KvmCpuidList list(room);
+    if (::ioctl(fd_.get(), kKvmGetSupportedCpuid, list.data()) == 0) return list.entries();
     if (errno != E2BIG) return kvm_failure("vmm.kvm.get-cpuid", errno);
   }
   return kvm_failure("vmm.kvm.get-cpuid", E2BIG);

@@ -10,6 +10,7 @@
 
 #include "traces/base/text.h"
 #include "vmm/core/peek.h"
+#include "vmm/machines/kvm/kvm_abi.h"
 #include "vmm/machines/kvm/kvm_cpuid.h"
 #include "vmm/machines/kvm/kvm_exit.h"
 #include "vmm/machines/kvm/kvm_registers.h"
@@ -40,12 +41,8 @@ Result<std::unique_ptr<KvmVcpu>> KvmVcpu::create(const KvmSystem& system, const 
   vcpu->timer_.emplace(vcpu->run_);
 
   BOOST_OUTCOME_TRY(supported, system.supported_cpuid());
-  const auto entries = cpuid_for(std::move(supported), {.id = id, .count = count, .tsc_deadline = can.tsc_deadline});
-  std::vector<uint64_t> buffer((sizeof(kvm_cpuid2) + entries.size() * sizeof(kvm_cpuid_entry2) + 7) / 8);
-  auto* list = reinterpret_cast<kvm_cpuid2*>(buffer.data());
-  list->nent = static_cast<uint32_t>(entries.size());
-  std::copy(entries.begin(), entries.end(), list->entries);
-  BOOST_OUTCOME_TRY(kvm_call(vcpu->fd_, KVM_SET_CPUID2, list, "vmm.kvm.set-cpuid"));
+  KvmCpuidList cpuid(cpuid_for(std::move(supported), {.id = id, .count = count, .tsc_deadline = can.tsc_deadline}));
+  BOOST_OUTCOME_TRY(kvm_call(vcpu->fd_, kKvmSetCpuid2, cpuid.data(), "vmm.kvm.set-cpuid"));
 
   if (can.stats_fd) {
     // Statistics are a bonus: without them the run goes on.
