@@ -18,6 +18,9 @@ class Chipset {
   ~Chipset();
 
   Observer* observer = nullptr;
+  // INIT and SIPI messages: the machine resets a CPU, or starts it at vector << 12. Unset: they are lost, as without that CPU.
+  std::function<void(unsigned cpu)> on_init;
+  std::function<void(unsigned cpu, uint8_t vector)> on_startup;
 
   // ISA lines 0..15 (GSI 0..23 for the I/O APIC; ISA IRQ 0 arrives at GSI 2, as the MADT's override says).
   void set_irq(unsigned line, bool level);
