@@ -94,7 +94,7 @@ ExitCode run_program(std::vector<std::unique_ptr<Command>> commands, const std::
     parsers.push_back(program.add_subcommand(std::string(command->name()), command->summary()));
     command->describe(*parsers.back());
   }
-  program.footer(text::tr("cli.footer"));  // after the commands, which would inherit it
+  program.footer(text::tr("cli.footer") + "\n\n" + text::tr("cli.exit_codes"));  // after the commands, which would inherit it
 
   auto arguments = without_help_command(original);
   if (arguments.empty()) {

@@ -1,34 +1,49 @@
 #include "sim/cli/progress.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <csignal>
 #include <cstdio>
 
 namespace ringside::cli {
 
 using namespace std::chrono_literals;
 
-Progress::Progress(Show show) : start_(std::chrono::steady_clock::now()), next_(start_ + 2s) {
-  enabled_ = show == Show::kOnTerminal && isatty(STDERR_FILENO);
+Progress::Progress(std::string task, std::function<std::string()> text) : task_(std::move(task)), text_(std::move(text)) {
+  if (!isatty(STDERR_FILENO)) return;
+  // Signals are the main thread's: a new thread inherits the mask of its maker.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { show_until_done(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-Progress::~Progress() { finish(); }
-
-void Progress::update(const std::function<std::string()>& text) {
-  if (!enabled_) return;
-  const auto now = std::chrono::steady_clock::now();
-  if (now < next_) return;
-  next_ = now + 200ms;
-  const std::string line = text();
-  const std::string padding(width_ > line.size() ? width_ - line.size() : 0, ' ');
-  std::fprintf(stderr, "\r%s%s", line.c_str(), padding.c_str());
-  std::fflush(stderr);
-  width_ = line.size();
+Progress::~Progress() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    done_ = true;
+  }
+  ended_.notify_one();
+  thread_.join();
 }
 
-void Progress::finish() {
-  if (width_) std::fprintf(stderr, "\r%*s\r", static_cast<int>(width_), "");
-  width_ = 0;
+void Progress::show_until_done() {
+  const auto start = std::chrono::steady_clock::now();
+  std::unique_lock lock(mutex_);
+  if (ended_.wait_for(lock, 2s, [this] { return done_; })) return;
+  size_t width = 0;
+  do {
+    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
+    const std::string line = fmt::format("{} {:.0f} s{}", task_, passed.count(), text_ ? "  " + text_() : "");
+    std::fprintf(stderr, "\r%-*s", static_cast<int>(width), line.c_str());
+    std::fflush(stderr);
+    width = std::max(width, line.size());
+  } while (!ended_.wait_for(lock, 200ms, [this] { return done_; }));
+  std::fprintf(stderr, "\r%*s\r", static_cast<int>(width), "");
 }
 
 }  // namespace ringside::cli

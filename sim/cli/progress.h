@@ -1,28 +1,31 @@
-// A line on the terminal that says how far a long task is. Shown only on a terminal, only after two seconds, and wiped at the
-// end; elsewhere it does nothing. Called from the task's own thread.
+// A line on the terminal that says how far a long task is. Shown only when standard error is a terminal, only after two seconds,
+// and wiped at the end; elsewhere it does nothing at all.
 #pragma once
 
-#include <chrono>
+#include <condition_variable>
 #include <functional>
+#include <mutex>
 #include <string>
+#include <thread>
 
 namespace ringside::cli {
 
 class Progress {
  public:
-  enum class Show { kOnTerminal, kNever };
-  explicit Progress(Show show);
+  // `text` is asked for five times a second on a thread of its own: it may read only atomics. Without one, `task` and the time
+  // passed are shown.
+  explicit Progress(std::string task, std::function<std::string()> text = {});
   ~Progress();
   Progress(const Progress&) = delete;
 
-  // `text` is asked for at most five times a second.
-  void update(const std::function<std::string()>& text);
-  void finish();
-
  private:
-  std::chrono::steady_clock::time_point start_, next_;
-  bool enabled_ = false;
-  size_t width_ = 0;  // of the line shown now
+  void show_until_done();
+  std::string task_;
+  std::function<std::string()> text_;
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  bool done_ = false;
+  std::thread thread_;
 };
 
 }  // namespace ringside::cli

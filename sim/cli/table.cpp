@@ -44,7 +44,8 @@ void Table::print(std::ostream& out) const {
     for (const auto& row : rows_) width[i] = std::max(width[i], width_of(row[i].text));
   }
   const size_t last = columns_.size() - 1;
-  for (size_t i = 0; i <= last; ++i) print_cell(out, columns_[i].title, width[i], columns_[i].align, i == last);
+  const bool titled = std::any_of(columns_.begin(), columns_.end(), [](const Column& column) { return !column.title.empty(); });
+  for (size_t i = 0; titled && i <= last; ++i) print_cell(out, columns_[i].title, width[i], columns_[i].align, i == last);
   for (const auto& row : rows_)
     for (size_t i = 0; i <= last; ++i) print_cell(out, row[i].text, width[i], columns_[i].align, i == last);
 }

@@ -1,0 +1,94 @@
+#include "sim/cli/run_options.h"
+
+#include <fmt/format.h>
+
+#include "sim/cli/choice.h"
+#include "sim/quantities.h"
+#include "sim/techniques.h"
+#include "traces/base/text.h"
+
+namespace ringside::cli {
+namespace {
+
+constexpr Choice<sim::GuestKind> kGuests[] = {{"auto", sim::GuestKind::kAuto},
+                                              {"linux", sim::GuestKind::kLinux},
+                                              {"multiboot", sim::GuestKind::kMultiboot},
+                                              {"flat", sim::GuestKind::kFlat}};
+constexpr Choice<sim::Decompress> kDecompress[] = {{"host", sim::Decompress::kHost}, {"guest", sim::Decompress::kGuest}};
+constexpr Choice<vmm::StartMode> kStartModes[] = {
+    {"real", vmm::StartMode::kReal}, {"protected", vmm::StartMode::kProtected}, {"long", vmm::StartMode::kLong}};
+
+std::string joined_names(std::span<const sim::NameFacts> facts) { return fmt::format("{}", fmt::join(sim::names_of(facts), "|")); }
+
+// The sentence of a value's parser with the option it was given to in front.
+Error of_option(std::string_view option, const Error& error) { return fail(error.code, text::tr("cli.of_option", option, error.message)); }
+
+template <class T, class Parse>
+Result<void> parse_into(T& target, std::string_view option, const std::string& value, Parse parse) {
+  if (value.empty()) return success();
+  const auto parsed = parse(value);
+  if (parsed.has_error()) return of_option(option, parsed.error());
+  target = parsed.value();
+  return success();
+}
+
+}  // namespace
+
+void RunOptions::describe(CLI::App& parser) {
+  const auto option = [&](const char* name, std::string& target, const char* key, const std::string& type) {
+    auto* added = parser.add_option(name, target, text::tr(fmt::format("cli.run.{}", key)))->type_name(type);
+    if (!target.empty()) added->capture_default_str();
+    return added;
+  };
+  option("-k,--kernel", kernel_, "kernel", "FILE")->group(text::tr("cli.run.group.guest"));
+  option("--initrd", initrd_, "initrd", "FILE")->group(text::tr("cli.run.group.guest"));
+  option("--append", append_, "append", "TEXT")->group(text::tr("cli.run.group.guest"));
+  option("--guest", guest_, "guest", choice_names<sim::GuestKind>(kGuests, "|"))->group(text::tr("cli.run.group.guest"));
+  option("--decompress", decompress_, "decompress", choice_names<sim::Decompress>(kDecompress, "|"))->group(text::tr("cli.run.group.guest"));
+  option("--start-mode", start_mode_, "start_mode", choice_names<vmm::StartMode>(kStartModes, "|"))->group(text::tr("cli.run.group.guest"));
+  option("--load-address", load_address_, "load_address", "ADDRESS")->group(text::tr("cli.run.group.guest"));
+  option("--machine", machine_, "machine", joined_names(sim::machine_names()))->group(text::tr("cli.run.group.machine"));
+  option("--technique", technique_, "technique", joined_names(sim::technique_names()))->group(text::tr("cli.run.group.machine"));
+  option("--paging", paging_, "paging", joined_names(sim::paging_names()))->group(text::tr("cli.run.group.machine"));
+  option("-m,--memory", memory_, "memory", "SIZE")->group(text::tr("cli.run.group.machine"));
+  option("--seed", seed_, "seed", "N")->group(text::tr("cli.run.group.machine"));
+  option("--workload", workload_, "workload", "NAME")->group(text::tr("cli.run.group.machine"));
+  option("--timeout", timeout_, "timeout", "TIME")->group(text::tr("cli.run.group.bounds"));
+  option("--max-exits", max_exits_, "max_exits", "N")->group(text::tr("cli.run.group.bounds"));
+  option("--max-instructions", max_instructions_, "max_instructions", "N")->group(text::tr("cli.run.group.bounds"));
+}
+
+Result<void> RunOptions::parse_guest(sim::Guest& guest) const {
+  guest.kernel = kernel_;
+  guest.initrd = initrd_;
+  guest.command_line = append_;
+  BOOST_OUTCOME_TRYV(parse_choice<sim::GuestKind>(guest.kind, "--guest", guest_, kGuests));
+  BOOST_OUTCOME_TRYV(parse_choice<sim::Decompress>(guest.decompress, "--decompress", decompress_, kDecompress));
+  if (!start_mode_.empty()) {
+    guest.start_mode.emplace();
+    BOOST_OUTCOME_TRYV(parse_choice<vmm::StartMode>(*guest.start_mode, "--start-mode", start_mode_, kStartModes));
+    if (guest.kind == sim::GuestKind::kAuto) guest.kind = sim::GuestKind::kFlat;  // only a flat binary needs to be told
+  }
+  return parse_into(guest.load_address, "--load-address", load_address_, sim::parse_size);
+}
+
+Result<void> RunOptions::parse_bounds(sim::Bounds& bounds) const {
+  BOOST_OUTCOME_TRYV(parse_into(bounds.timeout, "--timeout", timeout_, sim::parse_duration));
+  BOOST_OUTCOME_TRYV(parse_into(bounds.exits, "--max-exits", max_exits_, sim::parse_count));
+  return parse_into(bounds.instructions, "--max-instructions", max_instructions_, sim::parse_count);
+}
+
+Result<sim::Run> RunOptions::parse() const {
+  sim::Run run;
+  run.machine = machine_;
+  run.technique = technique_;
+  run.paging = paging_;
+  run.workload = workload_;
+  BOOST_OUTCOME_TRYV(parse_guest(run.guest));
+  BOOST_OUTCOME_TRYV(parse_into(run.memory, "--memory", memory_, sim::parse_size));
+  BOOST_OUTCOME_TRYV(parse_into(run.seed, "--seed", seed_, sim::parse_count));
+  BOOST_OUTCOME_TRYV(parse_bounds(run.bounds));
+  return run;
+}
+
+}  // namespace ringside::cli
