@@ -19,9 +19,9 @@ const Uop* handler(Cpu& cpu, const Uop* op) {
 }
 
 // x87 status word [SDM 1 8.1.3 "x87 FPU Status Register"]:
-//   15 B | 14 C3 | 13:11 TOP | 10 C2 | 9 C1 | 8 C0 | 7 ES | 6 SF | 5 PE | 4 UE | 3 OE | 2 ZE | 1 DE | 0 IE
+//   15 B | 14 C3 | 13:11 TOP | 10 C2 | 9 C1 | 8 C0 | 7 ES (kSummary) | 6 SF | 5 PE | 4 UE | 3 OE | 2 ZE | 1 DE | 0 IE
 namespace x87_status {
-constexpr uint16_t kIe = 1 << 0, kDe = 1 << 1, kZe = 1 << 2, kOe = 1 << 3, kUe = 1 << 4, kPe = 1 << 5, kSf = 1 << 6, kEs = 1 << 7,
+constexpr uint16_t kIe = 1 << 0, kDe = 1 << 1, kZe = 1 << 2, kOe = 1 << 3, kUe = 1 << 4, kPe = 1 << 5, kSf = 1 << 6, kSummary = 1 << 7,
                    kC0 = 1 << 8, kC1 = 1 << 9, kC2 = 1 << 10, kC3 = 1 << 14, kBusy = 1 << 15, kTopMask = 7 << 11, kExceptions = 0x3f;
 constexpr unsigned kTopShift = 11;
 }  // namespace x87_status
@@ -38,12 +38,12 @@ inline bool allow_sse(Cpu& cpu) {
 }
 // MMX instructions: CR0.EM and CR0.TS clear, no x87 exception pending.
 inline bool allow_mmx(Cpu& cpu) {
-  if ((cpu.cr0 & (cr0::kEm | cr0::kTs)) == 0 && !(cpu.fpu.status & x87_status::kEs)) [[likely]] return true;
+  if ((cpu.cr0 & (cr0::kEm | cr0::kTs)) == 0 && !(cpu.fpu.status & x87_status::kSummary)) [[likely]] return true;
   return refuse_mmx(cpu);
 }
 // x87 instructions: the same bits, but EM means #NM. `allow_x87_no_wait` is for those that do not look at pending exceptions.
 inline bool allow_x87(Cpu& cpu) {
-  if ((cpu.cr0 & (cr0::kEm | cr0::kTs)) == 0 && !(cpu.fpu.status & x87_status::kEs)) [[likely]] return true;
+  if ((cpu.cr0 & (cr0::kEm | cr0::kTs)) == 0 && !(cpu.fpu.status & x87_status::kSummary)) [[likely]] return true;
   return refuse_x87(cpu);
 }
 inline bool allow_x87_no_wait(Cpu& cpu) {
