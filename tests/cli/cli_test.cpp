@@ -1,0 +1,284 @@
+// The program as its user meets it: help, output, and for every kind of bad input one sentence with the value and the way out, the
+// documented exit code, and an intact trace so far.
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "tests/catch.h"
+#include "tests/cli/process.h"
+
+using namespace ringside::tests;
+using namespace std::chrono_literals;
+
+namespace {
+
+Outcome ringside_with(std::vector<std::string> arguments, const Setup& setup = {}) {
+  arguments.insert(arguments.begin(), RINGSIDE_PROGRAM);
+  return run(arguments, setup);
+}
+
+std::string flat(const std::string& name) { return std::string(RINGSIDE_BINARY_DIR) + "/guests/flat/" + name + ".bin"; }
+
+// A run of a flat guest: `ringside run -k NAME.bin --start-mode MODE ...`.
+std::vector<std::string> run_flat(const std::string& name, const std::string& mode, std::vector<std::string> more = {}) {
+  std::vector<std::string> arguments = {"run", "-k", flat(name), "--start-mode", mode, "--timeout", "30"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+// Nothing on standard output; on standard error one sentence of the program that has all of `words`; and the exit code.
+void check_refused(const Outcome& outcome, int code, std::initializer_list<std::string_view> words) {
+  INFO(outcome.err);
+  CHECK(outcome.code == code);
+  CHECK(outcome.out.empty());
+  CHECK(outcome.err.starts_with("ringside: "));
+  CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
+  for (const auto word : words) {
+    INFO(word);
+    CHECK(outcome.err.find(word) != std::string::npos);
+  }
+}
+
+nlohmann::json json_of(const Outcome& outcome) {
+  INFO(outcome.out << outcome.err);
+  auto json = nlohmann::json::parse(outcome.out, nullptr, false);
+  REQUIRE(!json.is_discarded());
+  return json;
+}
+
+nlohmann::json info_of(const std::string& trace) { return json_of(ringside_with({"info", trace, "--verify", "--json"})); }
+
+}  // namespace
+
+// --- help and description ------------------------------------------------------------------------------------------------
+
+TEST_CASE("every command explains itself with examples, and no text is missing") {
+  const Outcome main = ringside_with({"--help"});
+  CHECK(main.code == 0);
+  for (const auto word : {"run", "stats", "export", "events", "info", "schema", "doctor", "screen", "completion", "Exit codes", "130"})
+    CHECK(main.out.find(word) != std::string::npos);
+  for (const auto command : {"run", "stats", "export", "events", "info", "schema", "doctor", "screen", "completion", "version"}) {
+    INFO(command);
+    const Outcome help = ringside_with({command, "--help"});
+    CHECK(help.code == 0);
+    CHECK(help.out.find("cli.") == std::string::npos);  // a key shown instead of its text
+    CHECK(ringside_with({"help", command}).out == help.out);
+    if (std::string(command) != "version") CHECK(help.out.find("Examples:") != std::string::npos);
+  }
+  CHECK(main.out.find("cli.") == std::string::npos);
+}
+
+TEST_CASE("completion scripts name every option") {
+  for (const auto shell : {"bash", "zsh", "fish"}) {
+    const Outcome script = ringside_with({"completion", shell});
+    CHECK(script.code == 0);
+    for (const auto word : {"max-instructions", "start-mode", "protected", "--verify"})
+      CHECK((script.out.find(word) != std::string::npos || script.out.find(std::string(word).substr(2)) != std::string::npos));
+  }
+  const TemporaryFolder folder;
+  const std::string script = folder.write("bash", ringside_with({"completion", "bash"}).out);
+  const Outcome answer = run({"/bin/bash", "-c",
+                              "source " + script + "; COMP_WORDS=(ringside run --mac); COMP_CWORD=2; _ringside; echo ${COMPREPLY[@]};"
+                              "COMP_WORDS=(ringside run --machine k); COMP_CWORD=3; _ringside; echo ${COMPREPLY[@]}"});
+  CHECK(answer.out == "--machine\nkvm\n");
+  CHECK(answer.err.empty());
+}
+
+TEST_CASE("--version and version agree, also as JSON") {
+  const std::string version = json_of(ringside_with({"version", "--json"}))["version"];
+  CHECK(ringside_with({"--version"}).out == "ringside " + version + "\n");
+}
+
+// --- usage errors ----------------------------------------------------------------------------------------------------------
+
+TEST_CASE("unknown commands, options and values") {
+  check_refused(ringside_with({"rnu"}), 2, {"'rnu'", "did you mean 'run'", "stats"});
+  check_refused(ringside_with({"run", "--kernle", "x"}), 2, {"--kernle", "did you mean '--kernel'", "ringside run --help"});
+  check_refused(ringside_with({"run", "--frobnicate"}), 2, {"--frobnicate", "ringside run --help"});
+  check_refused(ringside_with({"stats", "a.rst", "b.rst"}), 2, {"b.rst"});
+  check_refused(ringside_with({"stats"}), 2, {"trace"});
+  check_refused(ringside_with({"run", "-k"}), 2, {"--kernel"});
+  check_refused(ringside_with({"run"}), 2, {"--kernel"});
+  check_refused(ringside_with({"run", "-k", "x", "--memory", "12Q"}), 2, {"--memory", "12Q", "256M"});
+  check_refused(ringside_with({"run", "-k", "x", "--timeout", "soon"}), 2, {"--timeout", "soon"});
+  check_refused(ringside_with({"run", "-k", "x", "--max-exits", "-1"}), 2, {"--max-exits"});
+  check_refused(ringside_with({"run", "-k", "x", "--start-mode", "unreal"}), 2, {"unreal", "protected"});
+  check_refused(ringside_with({"completion", "tcsh"}), 2, {"tcsh", "bash"});
+  const Outcome nothing = ringside_with({});
+  CHECK(nothing.code == 2);
+  CHECK(nothing.err.find("Exit codes") != std::string::npos);
+}
+
+TEST_CASE("unknown and impossible combinations") {
+  check_refused(ringside_with({"run", "-k", "x", "--machine", "kmv"}), 2, {"'kmv'", "did you mean 'kvm'"});
+  check_refused(ringside_with({"run", "-k", "x", "--technique", "bt"}), 2, {"'bt'", "does not exist yet", "native"});
+  check_refused(ringside_with({"run", "-k", "x", "--paging", "shadow"}), 2, {"'shadow'", "none"});
+  check_refused(ringside_with({"run", "-k", "x", "--level", "exits"}), 2, {"--level", "-o"});
+  check_refused(ringside_with({"run", "-k", "x", "--start-mode", "real", "--initrd", "y"}), 2, {"--initrd"});
+  check_refused(ringside_with({"run", "-k", "x", "--memory", "64K"}), 2, {"64 KiB", "1 MiB"});
+}
+
+// --- guest images ------------------------------------------------------------------------------------------------------------
+
+TEST_CASE("missing, unreadable and malformed guest images") {
+  const TemporaryFolder folder;
+  check_refused(ringside_with({"run", "-k", folder.path("absent")}), 3, {"absent"});
+  check_refused(ringside_with({"run", "-k", folder.path("")}), 3, {folder.path("")});
+  check_refused(ringside_with({"run", "-k", folder.write("empty", "")}), 3, {"empty"});
+  check_refused(ringside_with({"run", "-k", folder.write("noise", std::string(5000, 'x'))}), 3, {"noise"});
+  check_refused(ringside_with({"run", "-k", folder.write("elf", std::string("\x7f" "ELF\x02\x01\x01", 7))}), 3, {});
+  check_refused(ringside_with({"run", "-k", folder.write("header", std::string("\x7f" "ELF\x02\x01\x01", 7) + std::string(57, '\0'))}), 3, {});
+  std::string bzimage(4096, '\0');
+  bzimage[0x1fe] = '\x55', bzimage[0x1ff] = '\xaa', bzimage[0x1f1] = 4;
+  bzimage.replace(0x202, 4, "HdrS");
+  check_refused(ringside_with({"run", "-k", folder.write("bzimage", bzimage)}), 3, {});
+  check_refused(ringside_with({"run", "-k", flat("hello16"), "--start-mode", "real", "--load-address", "0x40000000"}), 3, {});
+}
+
+TEST_CASE("an initrd that is missing or a trace that is none") {
+  const TemporaryFolder folder;
+  const std::string trace = folder.write("text.rst", "this is no trace, however long it may be\n");
+  for (const auto command : {"stats", "info", "events"}) {
+    check_refused(ringside_with({command, trace}), 3, {"text.rst"});
+    check_refused(ringside_with({command, folder.path("absent.rst")}), 3, {"absent.rst"});
+  }
+  check_refused(ringside_with({"export", trace, "--format", "csv"}), 3, {"text.rst"});
+  check_refused(ringside_with({"export", trace, "--format", "cvs"}), 2, {"cvs", "did you mean 'csv'"});
+  check_refused(ringside_with({"export", trace, "-o", folder.path("x.unknown")}), 2, {"--format"});
+}
+
+// --- runs --------------------------------------------------------------------------------------------------------------------
+
+TEST_CASE("a guest's console goes to standard output, the summary to standard error") {
+  for (const auto& [guest, mode, text] : {std::tuple{"hello16", "real", "real"}, {"hello32", "protected", "protected"}, {"hello64", "long", "long"}}) {
+    INFO(guest);
+    const Outcome outcome = ringside_with(run_flat(guest, mode));
+    INFO(outcome.err);
+    CHECK(outcome.code == 0);
+    CHECK(outcome.out.find(text) != std::string::npos);
+    CHECK(outcome.err.find("exits") != std::string::npos);
+    CHECK(ringside_with(run_flat(guest, mode, {"--quiet"})).out.empty());
+  }
+}
+
+TEST_CASE("how the guest ends decides the exit code") {
+  CHECK(ringside_with(run_flat("exit7", "real")).code == 1);
+  CHECK(ringside_with(run_flat("halt", "real")).code == 1);
+  const Outcome fault = ringside_with(run_flat("triple_fault32", "protected"));
+  CHECK(fault.code == 1);
+  for (const auto word : {"triple fault", "rip", "Last"}) CHECK(fault.err.find(word) != std::string::npos);
+  CHECK(ringside_with(run_flat("loop", "real", {"--max-instructions", "100K"})).code == 6);
+  CHECK(ringside_with(run_flat("out_loop", "real", {"--max-exits", "1000"})).code == 6);
+  CHECK(ringside_with({"run", "-k", flat("loop"), "--start-mode", "real", "--timeout", "200ms"}).code == 6);
+}
+
+TEST_CASE("the summary as JSON") {
+  const auto json = json_of(ringside_with(run_flat("exit7", "real", {"--json", "--quiet"})));
+  CHECK(json["end"] == "debug-exit");
+  CHECK(json["exit_value"] == 7);
+  CHECK(json["exit_code"] == 1);
+  CHECK(json["instructions"].get<uint64_t>() > 0);
+  CHECK(json["exits"].get<uint64_t>() >= 1);
+}
+
+TEST_CASE("the same run gives the same trace, byte for byte, whatever its file is called") {
+  const TemporaryFolder folder;
+  const std::string a = folder.path("a.rst"), b = folder.path("other.rst");
+  REQUIRE(ringside_with(run_flat("hello64", "long", {"-o", a})).code == 0);
+  REQUIRE(ringside_with(run_flat("hello64", "long", {"-o", b, "--quiet"})).code == 0);
+  CHECK(!read_file(a).empty());
+  CHECK(read_file(a) == read_file(b));
+}
+
+TEST_CASE("a trace can be counted, listed and exported") {
+  const TemporaryFolder folder;
+  const std::string trace = folder.path("t.rst");
+  REQUIRE(ringside_with(run_flat("hello16", "real", {"-o", trace, "--workload", "greeting"})).code == 0);
+  const auto info = info_of(trace);
+  CHECK(info["complete"] == true);
+  CHECK(info["machine"] == "model");
+  CHECK(info["workload"] == "greeting");
+  CHECK(info["damaged_chunks"] == 0);
+  CHECK(ringside_with({"stats", trace}).out.find("Samples") != std::string::npos);
+  CHECK(json_of(ringside_with({"stats", trace, "--json"})).is_object());
+  const Outcome events = ringside_with({"events", trace, "--kind", "port", "--where", "port=0xe9", "--count", "2"});
+  CHECK(events.code == 0);
+  CHECK(std::count(events.out.begin(), events.out.end(), '\n') == 2);
+  CHECK(events.out.find("value=0x72") != std::string::npos);  // the r of "real"
+  for (const auto format : {"csv", "perfetto", "jsonl"}) {
+    INFO(format);
+    const Outcome exported = ringside_with({"export", trace, "--format", format});
+    if (exported.code != 2) CHECK(!exported.out.empty());
+  }
+  check_refused(ringside_with({"events", trace, "--where", "prot=1"}), 2, {"'prot'", "did you mean 'port'"});
+  check_refused(ringside_with({"events", trace, "--kind", "exits"}), 2, {"'exits'", "did you mean 'exit'"});
+}
+
+// --- the host's limits -------------------------------------------------------------------------------------------------------
+
+TEST_CASE("an absent or forbidden /dev/kvm is explained") {
+  const Setup absent{.environment = {"RINGSIDE_KVM_DEVICE=/nonexistent"}};
+  check_refused(ringside_with(run_flat("hello16", "real", {"--machine", "kvm"}), absent), 4, {"/nonexistent", "--machine model"});
+  const Setup wrong{.environment = {"RINGSIDE_KVM_DEVICE=/dev/null"}};
+  check_refused(ringside_with(run_flat("hello16", "real", {"--machine", "kvm"}), wrong), 4, {"--machine model"});
+}
+
+TEST_CASE("a trace or console that cannot be created") {
+  const TemporaryFolder folder;
+  check_refused(ringside_with(run_flat("hello16", "real", {"-o", folder.path("no/such/folder.rst")})), 5, {"folder.rst"});
+  check_refused(ringside_with(run_flat("hello16", "real", {"--console-file", folder.path("no/such/console")})), 5, {"console"});
+}
+
+TEST_CASE("a full disk ends the run, and the trace so far is intact") {
+  const TemporaryFolder folder;
+  const std::string trace = folder.path("full.rst");
+  const Outcome outcome =
+      ringside_with({"run", "-k", flat("out_loop"), "--start-mode", "real", "--timeout", "60", "-q", "-o", trace}, {.file_size_limit = 1 << 18});
+  INFO(outcome.err);
+  CHECK(outcome.code == 5);
+  CHECK(outcome.err.find("full.rst") != std::string::npos);
+  const auto info = info_of(trace);
+  CHECK(info["damaged_chunks"] == 0);
+  CHECK(info["events"].get<uint64_t>() > 1000);
+}
+
+TEST_CASE("standard output that cannot be written is noticed") {
+  const Outcome help = ringside_with({"schema"}, {.standard_output = "/dev/full"});
+  CHECK(help.code == 5);
+  const Outcome console = ringside_with(run_flat("hello16", "real"), {.standard_output = "/dev/full"});
+  CHECK(console.code == 5);
+  CHECK(console.err.find("console") != std::string::npos);
+}
+
+TEST_CASE("Ctrl-C ends the run in order, and the trace is intact") {
+  const TemporaryFolder folder;
+  for (const std::string guest : {"loop", "out_loop"}) {
+    INFO(guest);
+    const std::string trace = folder.path(guest + ".rst");
+    const Outcome outcome = ringside_with({"run", "-k", flat(guest), "--start-mode", "real", "--timeout", "60", "-o", trace},
+                                     {.signal = SIGINT, .after = 700ms});
+    INFO(outcome.err);
+    CHECK(outcome.code == 130);
+    CHECK(outcome.err.find("interrupted") != std::string::npos);
+    const auto info = info_of(trace);
+    CHECK(info["complete"] == true);
+    CHECK(info["damaged_chunks"] == 0);
+  }
+}
+
+TEST_CASE("kill -9 leaves a trace that can be read") {
+  const TemporaryFolder folder;
+  const std::string trace = folder.path("killed.rst");
+  const Outcome outcome = ringside_with({"run", "-k", flat("out_loop"), "--start-mode", "real", "--timeout", "60", "-q", "-o", trace},
+                                   {.signal = SIGKILL, .when = [&] {
+                                      std::error_code none;
+                                      const auto size = std::filesystem::file_size(trace, none);
+                                      return !none && size > 100'000;
+                                    }});
+  CHECK(outcome.code == 128 + SIGKILL);
+  const auto info = info_of(trace);
+  CHECK(info["complete"] == false);
+  CHECK(info["damaged_chunks"] == 0);
+  CHECK(info["events"].get<uint64_t>() > 1000);
+}
