@@ -8,8 +8,8 @@ namespace ringside::hw {
 enum class AccessKind : uint8_t { kRead, kWrite, kFetch };
 constexpr unsigned kAccessKinds = 3;
 
-// [SDM 3A 4.6 "Access Rights"]: accesses at CPL 3 are user-mode accesses, except implicit ones to system structures (GDT, LDT,
-// IDT, TSS), which are supervisor-mode accesses at any CPL and which EFLAGS.AC does not exempt from SMAP.
+// [SDM 3A 4.6 "Access Rights"]: accesses at CPL 3 are user-mode accesses, except implicit ones to system structures
+// (GDT, LDT, IDT, TSS), which are supervisor-mode accesses at any CPL and which EFLAGS.AC does not exempt from SMAP.
 enum class AccessMode : uint8_t { kUser, kSupervisor, kSupervisorImplicit };
 
 // Who looks, with EFLAGS.AC folded in: all that the permission rules depend on besides the control registers.

@@ -15,7 +15,8 @@ SlotGroups FastTables::fill(View v, uint64_t linear, uint8_t* host_page, Writabl
   FastTable& table = view(v);
   const uint64_t page = linear & ~(kPageSize - 1);
   const unsigned index = FastTable::index(linear);
-  table.slot[index] = {page, writable == Writable::kYes ? page : FastEntry::kNone, reinterpret_cast<uint64_t>(host_page) - page};
+  table.slot[index] = {page, writable == Writable::kYes ? page : FastEntry::kNone,
+                       reinterpret_cast<uint64_t>(host_page) - page};
   table.used[index / 64] |= uint64_t{1} << (index % 64);
   return SlotGroups{1} << (index / kSlotsPerGroup);
 }

@@ -8,8 +8,8 @@
 
 namespace ringside::hw {
 
-// Which slots the pieces of one large TLB entry may occupy: bit g stands for slots 8g..8g+7. An entry of a 4 KiB page can only be in
-// its one slot and needs no note.
+// Which slots the pieces of one large TLB entry may occupy: bit g stands for slots 8g..8g+7. An entry of a 4 KiB page
+// can only be in its one slot and needs no note.
 using SlotGroups = uint64_t;
 constexpr unsigned kSlotsPerGroup = FastTable::kSlots / 64;
 

@@ -1,5 +1,5 @@
-// The fault policy of the guest's own page tables: who may do what with a page of which rights, and the error code of the
-// page fault otherwise. Pure functions of accumulated rights; finding the rights is the walk's part.
+// The fault policy of the guest's own page tables: who may do what with a page of which rights, and the error code of
+// the page fault otherwise. Pure functions of accumulated rights; finding the rights is the walk's part.
 #pragma once
 
 #include <array>
@@ -51,7 +51,8 @@ class PermissionTable {
     for (unsigned kind = 0; kind < kAccessKinds; ++kind) {
       for (unsigned who = 0; who < kAccessRoles; ++who) {
         for (unsigned r = 0; r <= rights::kGuest; ++r) {
-          if (permitted(static_cast<Rights>(r), static_cast<AccessKind>(kind), static_cast<AccessRole>(who), controls)) {
+          if (permitted(static_cast<Rights>(r), static_cast<AccessKind>(kind), static_cast<AccessRole>(who),
+                        controls)) {
             allowed_[kind][who] |= static_cast<uint8_t>(1u << r);
           }
         }

@@ -23,7 +23,8 @@ TlbEntry piece_of(const TlbEntry& source, uint64_t linear, unsigned shift) {
   return piece;
 }
 
-// MODEL: a 4 MiB page is cached as the 2 MiB half touched; the arrays know three sizes [SDM 3A 4.10.2.3 "Details of TLB Use"].
+// MODEL: a 4 MiB page is cached as the 2 MiB half touched; the arrays know three sizes [SDM 3A 4.10.2.3 "Details of TLB
+// Use"].
 unsigned cacheable_shift(unsigned mapped_shift) { return mapped_shift >= 30 ? 30 : mapped_shift >= 21 ? 21 : 12; }
 
 TlbEntry entry_of(const WalkResult& walk, TlbTag tag) {
@@ -40,7 +41,8 @@ TlbEntry entry_of(const WalkResult& walk, TlbTag tag) {
 
 bool watches_data(uint64_t dr7) {
   for (unsigned i = 0; i < 4; ++i) {
-    // [SDM 3B 18.2.4 "Debug Control Register (DR7)"]: enabled locally or globally, and not an instruction breakpoint (type 0)
+    // [SDM 3B 18.2.4 "Debug Control Register (DR7)"]: enabled locally or globally, and not an instruction breakpoint
+    // (type 0)
     if ((dr7 >> (2 * i) & 3) && (dr7 >> (16 + 4 * i) & 3)) return true;
   }
   return false;
@@ -59,7 +61,8 @@ Mmu::Mmu(CpuState& cpu, PhysicalMemory& memory)
 
 Mmu::~Mmu() = default;
 
-// --- mode ----------------------------------------------------------------------------------------------------------------
+// --- mode
+// ----------------------------------------------------------------------------------------------------------------
 
 void Mmu::update_mode() {
   if (cpu_.cr0 != seen_.cr0 || cpu_.cr3 != seen_.cr3 || cpu_.cr4 != seen_.cr4 || cpu_.efer != seen_.efer) reload();
@@ -106,13 +109,15 @@ void Mmu::set_tlb_profile(const TlbProfile& profile) {
   tlbs_ = std::make_unique<TlbSet>(profile);
 }
 
-// --- one access ------------------------------------------------------------------------------------------------------------
+// --- one access
+// ------------------------------------------------------------------------------------------------------------
 
 Translation Mmu::translate(uint64_t linear, AccessKind kind, AccessMode mode) {
   if (controls_.mode == PagingMode::kOff) return unpaged(linear, kind);
   if (const TlbSide::Hit hit = tlbs_->first(kind).find(linear, tag_)) {
     TlbEntry& entry = hit.entry();
-    if (suffices(entry, kind, access_role(mode, ac_))) [[likely]] return answer(entry, linear, kind, mode);
+    if (suffices(entry, kind, access_role(mode, ac_))) [[likely]]
+      return answer(entry, linear, kind, mode);
     return rewalk(linear, kind, mode);
   }
   return miss(linear, kind, mode);
@@ -151,7 +156,8 @@ Translation Mmu::answer(TlbEntry& entry, uint64_t linear, AccessKind kind, Acces
     if (host && permissions_.allows(entry.rights, AccessKind::kRead, who)) {
       const bool writable = entry.dirty && permissions_.allows(entry.rights, AccessKind::kWrite, who) &&
                             !(memory_.page_flags(host) & PhysicalMemory::kHasCode);
-      entry.slot_groups |= fast_->fill(view_, linear, host, writable ? FastTables::Writable::kYes : FastTables::Writable::kNo);
+      entry.slot_groups |=
+          fast_->fill(view_, linear, host, writable ? FastTables::Writable::kYes : FastTables::Writable::kNo);
     }
   }
   return {true, GuestPhysical(physical), 0};
@@ -182,7 +188,8 @@ Translation Mmu::walk(uint64_t linear, AccessKind kind, AccessMode mode) {
   if (observer && observer->wants_walks()) observer->on_walk(*walk_);
   if (walk_->outcome != WalkOutcome::kTranslated) {
     ++counters.faults;
-    forget_page(linear);  // [SDM 3A 4.10.4.1 "Operations that Invalidate TLBs and Paging-Structure Caches": page faults]
+    forget_page(
+        linear);  // [SDM 3A 4.10.4.1 "Operations that Invalidate TLBs and Paging-Structure Caches": page faults]
     return {false, GuestPhysical(0), walk_->error_code};
   }
   const TlbEntry entry = entry_of(*walk_, tag_);
@@ -230,7 +237,8 @@ void Mmu::peek_walk(uint64_t linear, AccessKind kind, AccessMode mode, WalkResul
   walk_native(memory_, {linear, kind, access_role(mode, ac_), controls_, cpu_.cr3, FlagUpdate::kLeave}, out);
 }
 
-// --- forgetting --------------------------------------------------------------------------------------------------------------
+// --- forgetting
+// --------------------------------------------------------------------------------------------------------------
 
 // An entry is about to go: what was handed out because of it goes too.
 void Mmu::retire(const TlbArray& array, unsigned index) {

@@ -1,5 +1,6 @@
 // The CPU's memory management unit: paging mode, TLBs, the fast table, and translation of one access.
-// Mechanism only: what a fault means to the guest is decided by the caller. Walks live in walker.h, TLB arrays in tlb.h.
+// Mechanism only: what a fault means to the guest is decided by the caller. Walks live in walker.h, TLB arrays in
+// tlb.h.
 #pragma once
 
 #include <cstdint>
@@ -16,26 +17,26 @@ namespace ringside::hw {
 
 struct CpuState;
 class Observer;
-struct TlbProfile;   // mmu/tlb_profile.h: sizes and ways of L1 instruction, L1 data and unified L2
-class TlbSet;        // mmu/tlb.h
-struct TlbEntry;     // mmu/tlb_array.h
+struct TlbProfile;  // mmu/tlb_profile.h: sizes and ways of L1 instruction, L1 data and unified L2
+class TlbSet;       // mmu/tlb.h
+struct TlbEntry;    // mmu/tlb_array.h
 class TlbArray;
 struct TlbSide;
-struct WalkResult;   // mmu/walk_result.h
-class FastTables;    // mmu/fast_tables.h
+struct WalkResult;  // mmu/walk_result.h
+class FastTables;   // mmu/fast_tables.h
 
 // The outcome of translating one linear address.
 struct Translation {
   bool ok = false;
   GuestPhysical physical;
-  uint32_t error_code = 0;   // of the page fault when !ok [SDM 3A 4.7]
+  uint32_t error_code = 0;  // of the page fault when !ok [SDM 3A 4.7]
 };
 
 // Misses count accesses no first-level entry answered. An entry that answers but does not suffice (first write, or a
 // permission that may be stale) is a hit followed by a walk, a "rewalk". Hence, always:
 //   walks == l1_data_misses + l1_fetch_misses - l2_hits + rewalks
 struct MmuCounters {
-  uint64_t fetch_accesses = 0;   // counted by the run loop
+  uint64_t fetch_accesses = 0;  // counted by the run loop
   uint64_t l1_data_misses = 0, l1_fetch_misses = 0, l2_hits = 0, walks = 0, walk_references = 0, faults = 0;
   uint64_t flushes_all = 0, flushes_page = 0;
   uint64_t rewalks = 0;
@@ -46,14 +47,15 @@ class Mmu {
   Mmu(CpuState& cpu, PhysicalMemory& memory);
   ~Mmu();
 
-  uint64_t data_accesses = 0;   // counted by the fast path; hits = accesses - misses
+  uint64_t data_accesses = 0;  // counted by the fast path; hits = accesses - misses
   MmuCounters counters;
   Observer* observer = nullptr;
 
   FastEntry& fast_entry(uint64_t linear) { return current_->at(linear); }
 
   // One access. Fills TLBs, sets A/D bits, counts misses. `linear` must be canonical (below 4 GiB outside long mode).
-  // On success for RAM also fills the fast table of the current view, with a write tag where the page is dirty and holds no code.
+  // On success for RAM also fills the fast table of the current view, with a write tag where the page is dirty and
+  // holds no code.
   Translation translate(uint64_t linear, AccessKind kind, AccessMode mode);
   // The same for callers that know only user or not: `user` false at CPL 3 is an implicit supervisor access.
   Translation translate(uint64_t linear, AccessKind kind, bool user) { return translate(linear, kind, mode_of(user)); }
@@ -65,26 +67,28 @@ class Mmu {
 
   // Empties the TLBs. The profile's check() holds.
   void set_tlb_profile(const TlbProfile& profile);
-  // CR0, CR3, CR4, EFER, DR7, CPL or AC changed: recomputes paging mode and view. Flushing is the caller's separate decision.
-  // Cheap where only CPL or AC changed.
+  // CR0, CR3, CR4, EFER, DR7, CPL or AC changed: recomputes paging mode and view. Flushing is the caller's separate
+  // decision. Cheap where only CPL or AC changed.
   void update_mode();
   // Translations made from now on belong to this virtual processor (0: none).
   void set_vpid(uint16_t vpid);
 
-  // --- flushes, of the current VPID; each also drops the direct pointers concerned ------------------------------------
-  void flush_all();                          // including global entries (INVPCID type 2, MOV CR4 changing PGE)
-  void flush_non_global();                   // of the current PCID: MOV CR3 with bit 63 clear
-  void flush_all_pcids_non_global();         // INVPCID type 3
-  void flush_page(uint64_t linear);          // INVLPG: of the current PCID, and global
+  // --- flushes, of the current VPID; each also drops the direct pointers concerned
+  // ------------------------------------
+  void flush_all();                                  // including global entries (INVPCID type 2, MOV CR4 changing PGE)
+  void flush_non_global();                           // of the current PCID: MOV CR3 with bit 63 clear
+  void flush_all_pcids_non_global();                 // INVPCID type 3
+  void flush_page(uint64_t linear);                  // INVLPG: of the current PCID, and global
   void flush_page(uint64_t linear, uint16_t pcid);   // INVPCID type 0: of that PCID, not global
   void flush_pcid(uint16_t pcid, bool keep_global);  // INVPCID type 1 keeps global entries
   // Decoded code now lives on the page at `host_page`: no view may write it directly any more.
   void forbid_fast_writes(const uint8_t* host_page);
-  void drop_fast();                          // forget all direct pointers (breakpoints changed)
-  // Bumped whenever a fetch translation handed out before may no longer be used without asking again: it was flushed or evicted
-  // from the first-level instruction TLB, a fault voided it, or the mode, root, PCID or VPID changed. CPL changes do not bump it:
-  // callers key on CPL themselves. Evictions of entries not asked for since the last bump do not bump it either.
-  // MODEL: without a first-level instruction TLB each asked fetch bumps it, so only a block that loops on itself is counted once.
+  void drop_fast();  // forget all direct pointers (breakpoints changed)
+  // Bumped whenever a fetch translation handed out before may no longer be used without asking again: it was flushed or
+  // evicted from the first-level instruction TLB, a fault voided it, or the mode, root, PCID or VPID changed. CPL
+  // changes do not bump it: callers key on CPL themselves. Evictions of entries not asked for since the last bump do
+  // not bump it either. MODEL: without a first-level instruction TLB each asked fetch bumps it, so only a block that
+  // loops on itself is counted once.
   uint64_t fetch_generation() const { return fetch_generation_; }
   const TlbSet& tlbs() const { return *tlbs_; }
   View view() const { return view_; }
@@ -113,14 +117,16 @@ class Mmu {
   PhysicalMemory& memory_;
   View view_ = View::kKernel;
   bool ac_ = false;
-  bool fractured_ = false;        // a page may be cached in several pieces: flushing it must search
+  bool fractured_ = false;  // a page may be cached in several pieces: flushing it must search
   uint16_t vpid_ = 0;
-  uint32_t tag_ = 0;              // TlbTag of the current PCID and VPID
+  uint32_t tag_ = 0;  // TlbTag of the current PCID and VPID
   uint64_t fetch_generation_ = 1;
   FastTable* current_ = nullptr;  // of view_
   PagingControls controls_;
   PermissionTable permissions_;
-  struct { uint64_t cr0 = ~0ull, cr3 = 0, cr4 = 0, efer = 0; } seen_;  // the registers controls_ was computed from
+  struct {
+    uint64_t cr0 = ~0ull, cr3 = 0, cr4 = 0, efer = 0;
+  } seen_;  // the registers controls_ was computed from
   std::unique_ptr<TlbSet> tlbs_;
   std::unique_ptr<FastTables> fast_;
   std::unique_ptr<WalkResult> walk_;  // the last walk; kept to avoid building a record per walk

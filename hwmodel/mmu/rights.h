@@ -12,13 +12,16 @@ namespace ringside::hw {
 //   0 0 | nested-X nested-W nested-R | guest-X guest-U guest-W
 using Rights = uint8_t;
 namespace rights {
-constexpr Rights kWrite = 1 << 0, kUser = 1 << 1, kExecute = 1 << 2, kNestedRead = 1 << 3, kNestedWrite = 1 << 4, kNestedExecute = 1 << 5;
+constexpr Rights kWrite = 1 << 0, kUser = 1 << 1, kExecute = 1 << 2, kNestedRead = 1 << 3, kNestedWrite = 1 << 4,
+                 kNestedExecute = 1 << 5;
 constexpr Rights kGuest = kWrite | kUser | kExecute, kNested = kNestedRead | kNestedWrite | kNestedExecute;
 constexpr Rights kAll = kGuest | kNested;
 constexpr unsigned kNestedShift = 3;
 
 // The nested right an access of `kind` needs.
-constexpr Rights nested(AccessKind kind) { return static_cast<Rights>(1u << (kNestedShift + static_cast<unsigned>(kind))); }
+constexpr Rights nested(AccessKind kind) {
+  return static_cast<Rights>(1u << (kNestedShift + static_cast<unsigned>(kind)));
+}
 static_assert(nested(AccessKind::kRead) == kNestedRead && nested(AccessKind::kWrite) == kNestedWrite &&
               nested(AccessKind::kFetch) == kNestedExecute);
 }  // namespace rights

@@ -44,8 +44,12 @@ class TlbSet {
   std::vector<TlbArray>& arrays() { return arrays_; }
   const std::vector<TlbArray>& arrays() const { return arrays_; }
   // True for arrays whose entries may have direct pointers in the fast tables.
-  static bool feeds_fast_table(const TlbArray& array) { return array.shape().level == 1 && array.shape().serves != TlbServes::kFetch; }
-  static bool feeds_fetch(const TlbArray& array) { return array.shape().level == 1 && array.shape().serves != TlbServes::kData; }
+  static bool feeds_fast_table(const TlbArray& array) {
+    return array.shape().level == 1 && array.shape().serves != TlbServes::kFetch;
+  }
+  static bool feeds_fetch(const TlbArray& array) {
+    return array.shape().level == 1 && array.shape().serves != TlbServes::kData;
+  }
 
  private:
   TlbProfile profile_;

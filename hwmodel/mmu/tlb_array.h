@@ -16,16 +16,16 @@ constexpr TlbTag kPcidMask = 0xfff, kVpidMask = 0x0ffff000;
 constexpr TlbTag tlb_tag(uint16_t vpid, uint16_t pcid) { return static_cast<TlbTag>(vpid) << 12 | pcid; }
 
 struct TlbEntry {
-  uint64_t frame = 0;         // machine-physical address of the piece
-  uint64_t first = 0;         // first linear address of the piece
-  uint64_t handed_out = 0;    // first level, fetches: the fetch generation in which it last answered
-  uint64_t slot_groups = 0;   // first level, data, large pieces: where its direct pointers may be (fast_tables.h)
+  uint64_t frame = 0;        // machine-physical address of the piece
+  uint64_t first = 0;        // first linear address of the piece
+  uint64_t handed_out = 0;   // first level, fetches: the fetch generation in which it last answered
+  uint64_t slot_groups = 0;  // first level, data, large pieces: where its direct pointers may be (fast_tables.h)
   TlbTag tag = 0;
   Rights rights = 0;
   bool global = false;
-  bool dirty = false;         // a write needs no walk to set the dirty flag
-  uint8_t shift = 12;         // of the piece cached: 12, 21 or 30
-  uint8_t page_shift = 12;    // of the guest's page it belongs to; larger than `shift` where only a piece is cached
+  bool dirty = false;       // a write needs no walk to set the dirty flag
+  uint8_t shift = 12;       // of the piece cached: 12, 21 or 30
+  uint8_t page_shift = 12;  // of the guest's page it belongs to; larger than `shift` where only a piece is cached
 
   bool visible(TlbTag who) const { return ((tag ^ who) & (global ? kVpidMask : kVpidMask | kPcidMask)) == 0; }
   bool same_page(uint64_t linear) const { return (first ^ linear) >> page_shift == 0; }
@@ -53,7 +53,8 @@ class TlbArray {
   TlbEntry& entry(unsigned index) { return entries_[index]; }
   const TlbEntry& entry(unsigned index) const { return entries_[index]; }
 
-  // Puts `entry` in; `drop(index)` hears of the victim before it goes. The caller has made sure that no entry matches it.
+  // Puts `entry` in; `drop(index)` hears of the victim before it goes. The caller has made sure that no entry matches
+  // it.
   template <class Drop>
   unsigned insert(const TlbEntry& entry, Drop&& drop) {
     const unsigned index = victim(set_base(entry.first, entry.shift));
@@ -101,7 +102,8 @@ class TlbArray {
   unsigned set_mask_ = 0;
   uint64_t clock_ = 0;
   std::array<unsigned, kPageSizes> live_{};
-  std::vector<uint64_t> keys_, stamps_, occupied_;  // occupied_: one bit per entry, so that flushes touch only what is there
+  std::vector<uint64_t> keys_, stamps_,
+      occupied_;  // occupied_: one bit per entry, so that flushes touch only what is there
   std::vector<TlbEntry> entries_;
 };
 

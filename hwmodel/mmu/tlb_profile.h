@@ -1,5 +1,5 @@
-// Sizes of the translation caches of a processor, as data: which arrays exist, what each serves and how it is organised.
-// Built in here are the machines the published figures come from; others may be read from a cost profile.
+// Sizes of the translation caches of a processor, as data: which arrays exist, what each serves and how it is
+// organised. Built in here are the machines the published figures come from; others may be read from a cost profile.
 #pragma once
 
 #include <array>
@@ -33,8 +33,8 @@ struct TlbProfile {
   std::string name;
   std::string source;  // where the numbers come from
   std::vector<TlbArrayShape> arrays;
-  // Walk caches: entries that remember inner tables, by the level of the table they lead to: index 1 the PDE cache, 2 the PDPTE
-  // cache, 3 the PML4E cache, 4 the PML5E cache; 0 means none. Fully associative, first in, first out.
+  // Walk caches: entries that remember inner tables, by the level of the table they lead to: index 1 the PDE cache, 2
+  // the PDPTE cache, 3 the PML4E cache, 4 the PML5E cache; 0 means none. Fully associative, first in, first out.
   std::array<unsigned, 5> walk_cache{};
   unsigned nested_tlb = 0;  // guest-physical to machine-physical, 0: none
 

@@ -27,8 +27,8 @@ struct WalkStep {
   HostPhysical address;  // of the entry, on the machine's bus
   uint64_t entry = 0;    // as read, before flags were set
   TableKind table = TableKind::kGuest;
-  uint8_t level = 0;         // 5 or 4 at the top of long-mode tables, 1: the entry of a 4 KiB page
-  uint8_t serves = 0;        // of a nested step: level of the guest table being located, 0 for the page itself
+  uint8_t level = 0;          // 5 or 4 at the top of long-mode tables, 1: the entry of a 4 KiB page
+  uint8_t serves = 0;         // of a nested step: level of the guest table being located, 0 for the page itself
   bool set_accessed = false;  // this walk wrote the accessed flag
   bool set_dirty = false;     // ... the dirty flag
 };
@@ -43,11 +43,11 @@ struct WalkResult {
   AccessKind kind = AccessKind::kRead;
   AccessRole who = AccessRole::kSupervisor;
   WalkOutcome outcome = WalkOutcome::kTranslated;
-  Rights rights = 0;           // accumulated over all steps
+  Rights rights = 0;  // accumulated over all steps
   bool global = false;
-  bool dirty = false;          // writes need no further flag update
-  uint8_t page_shift = 0;      // of the guest's page: 12, 21, 22 (4 MiB) or 30
-  uint8_t mapped_shift = 0;    // of the piece all dimensions map in one: at most page_shift
+  bool dirty = false;        // writes need no further flag update
+  uint8_t page_shift = 0;    // of the guest's page: 12, 21, 22 (4 MiB) or 30
+  uint8_t mapped_shift = 0;  // of the piece all dimensions map in one: at most page_shift
   uint8_t step_count = 0;
   uint32_t error_code = 0;
   uint64_t qualification = 0;

@@ -25,7 +25,9 @@ struct EntryPlace {
 class MachineMemory {
  public:
   explicit MachineMemory(PhysicalMemory& memory) : memory_(memory) {}
-  EntryPlace locate(uint64_t address, unsigned /*level*/) { return {true, HostPhysical(address), memory_.host(GuestPhysical(address))}; }
+  EntryPlace locate(uint64_t address, unsigned /*level*/) {
+    return {true, HostPhysical(address), memory_.host(GuestPhysical(address))};
+  }
 
  private:
   PhysicalMemory& memory_;
@@ -59,8 +61,8 @@ struct Leaf {
   Rights rights = rights::kAll;
 };
 
-// A table entry outside RAM reads as all ones, as any unclaimed address of the bus does; every format but 32-bit paging finds
-// reserved bits in that.
+// A table entry outside RAM reads as all ones, as any unclaimed address of the bus does; every format but 32-bit paging
+// finds reserved bits in that.
 template <class Word>
 Word read_entry(const uint8_t* host) {
   if (!host) return static_cast<Word>(~Word{0});
@@ -71,8 +73,8 @@ Word read_entry(const uint8_t* host) {
 
 // `on_table(level, cursor)` hears of each inner table reached (walk caches).
 template <class Format, class Below, class OnTable>
-Descent descend(const Format& format, Below& below, TableKind kind, unsigned serves, TableCursor cursor, uint64_t address,
-                OnTable&& on_table, WalkResult& out, WalkPath& path, Leaf& leaf) {
+Descent descend(const Format& format, Below& below, TableKind kind, unsigned serves, TableCursor cursor,
+                uint64_t address, OnTable&& on_table, WalkResult& out, WalkPath& path, Leaf& leaf) {
   for (;;) {
     const EntryPlace place = below.locate(format.slot(cursor.table, address, cursor.level), cursor.level);
     if (!place.ok) return Descent::kStoppedBelow;

@@ -23,10 +23,14 @@ void walk(PhysicalMemory& memory, unsigned top_level, const WalkRequest& request
   const TableCursor root{Format::root(request.cr3), static_cast<uint8_t>(top_level), rights::kAll};
   const auto no_cache = [](const TableCursor&) {};
   switch (descend(format, below, table, 0, root, request.linear, no_cache, out, path, leaf)) {
-    case Descent::kNotPresent: return page_fault(FaultReason::kNotPresent, request, out);
-    case Descent::kMalformed: return page_fault(FaultReason::kReservedBits, request, out);
-    case Descent::kStoppedBelow: return;  // machine memory stops nobody
-    case Descent::kLeaf: break;
+    case Descent::kNotPresent:
+      return page_fault(FaultReason::kNotPresent, request, out);
+    case Descent::kMalformed:
+      return page_fault(FaultReason::kReservedBits, request, out);
+    case Descent::kStoppedBelow:
+      return;  // machine memory stops nobody
+    case Descent::kLeaf:
+      break;
   }
   out.rights = leaf.rights;
   if (!permitted(leaf.rights, request.kind, request.who, request.controls)) {
@@ -46,11 +50,16 @@ void walk(PhysicalMemory& memory, unsigned top_level, const WalkRequest& request
 void walk_native(PhysicalMemory& memory, const WalkRequest& request, WalkResult& out, TableKind table) {
   out.start(request.linear, request.kind, request.who);
   switch (request.controls.mode) {
-    case PagingMode::kOff: break;  // nothing to walk; the caller maps one to one
-    case PagingMode::kLegacy32: return walk<Legacy32Format>(memory, Legacy32Format::kTopLevel, request, out, table);
-    case PagingMode::kPae: return walk<PaeFormat>(memory, PaeFormat::kTopLevel, request, out, table);
-    case PagingMode::kFourLevel: return walk<Long64Format>(memory, 4, request, out, table);
-    case PagingMode::kFiveLevel: return walk<Long64Format>(memory, 5, request, out, table);
+    case PagingMode::kOff:
+      break;  // nothing to walk; the caller maps one to one
+    case PagingMode::kLegacy32:
+      return walk<Legacy32Format>(memory, Legacy32Format::kTopLevel, request, out, table);
+    case PagingMode::kPae:
+      return walk<PaeFormat>(memory, PaeFormat::kTopLevel, request, out, table);
+    case PagingMode::kFourLevel:
+      return walk<Long64Format>(memory, 4, request, out, table);
+    case PagingMode::kFiveLevel:
+      return walk<Long64Format>(memory, 5, request, out, table);
   }
 }
 

@@ -22,6 +22,7 @@ struct WalkRequest {
 
 // Walks the guest's own tables, which lie in the machine's memory: bare metal, or a shadow table in the same format
 // (then `table` says so). On a fault no flag is written. Writes only accessed and dirty flags, only into RAM.
-void walk_native(PhysicalMemory& memory, const WalkRequest& request, WalkResult& out, TableKind table = TableKind::kGuest);
+void walk_native(PhysicalMemory& memory, const WalkRequest& request, WalkResult& out,
+                 TableKind table = TableKind::kGuest);
 
 }  // namespace ringside::hw

@@ -1,5 +1,6 @@
-// Every combination of the permission bits of a page walk against an oracle that is a plain list of the manual's sentences.
-// The whole way is tested: control registers, CPL and EFLAGS.AC of a CPU through Mmu::translate with TLBs off.
+// Every combination of the permission bits of a page walk against an oracle that is a plain list of the manual's
+// sentences. The whole way is tested: control registers, CPL and EFLAGS.AC of a CPU through Mmu::translate with TLBs
+// off.
 #include <cstring>
 #include <sstream>
 #include <vector>
@@ -17,7 +18,8 @@ namespace {
 
 // One entry on the way, in words instead of bits.
 struct EntrySays {
-  bool present = true, writable = true, user = true, no_execute = false, reserved = false, accessed = false, dirty = false;
+  bool present = true, writable = true, user = true, no_execute = false, reserved = false, accessed = false,
+       dirty = false;
 };
 struct Situation {
   PagingMode mode;
@@ -27,13 +29,13 @@ struct Situation {
 
   bool has_no_execute() const { return mode != PagingMode::kLegacy32; }
   bool says_something(size_t i) const { return !(mode == PagingMode::kPae && i == 0); }  // a PDPTE has no rights
-  bool every(bool EntrySays::* what) const {
+  bool every(bool EntrySays::*what) const {
     for (size_t i = 0; i < path.size(); ++i) {
       if (says_something(i) && !(path[i].*what)) return false;
     }
     return true;
   }
-  bool some(bool EntrySays::* what) const {
+  bool some(bool EntrySays::*what) const {
     for (size_t i = 0; i < path.size(); ++i) {
       if (says_something(i) && path[i].*what) return true;
     }
@@ -58,9 +60,13 @@ const Rule kRules[] = {
     {"with CR4.SMEP = 1 supervisor-mode fetches from user-mode addresses are not allowed",
      [](const Situation& s) { return !s.user_access && s.fetch && s.smep && s.user_address(); }},
     {"with CR4.SMAP = 1 supervisor-mode data reads of user-mode addresses need EFLAGS.AC = 1 and an explicit access",
-     [](const Situation& s) { return !s.user_access && !s.fetch && !s.write && s.smap && s.user_address() && !s.explicit_with_ac(); }},
+     [](const Situation& s) {
+       return !s.user_access && !s.fetch && !s.write && s.smap && s.user_address() && !s.explicit_with_ac();
+     }},
     {"with CR4.SMAP = 1 supervisor-mode writes to user-mode addresses need EFLAGS.AC = 1 and an explicit access",
-     [](const Situation& s) { return !s.user_access && s.write && s.smap && s.user_address() && !s.explicit_with_ac(); }},
+     [](const Situation& s) {
+       return !s.user_access && s.write && s.smap && s.user_address() && !s.explicit_with_ac();
+     }},
     {"with CR0.WP = 1 supervisor-mode writes need R/W = 1 in every entry",
      [](const Situation& s) { return !s.user_access && s.write && s.wp && !s.every(&EntrySays::writable); }},
 };
@@ -94,7 +100,8 @@ struct Page {
 
 class Bench {
  public:
-  explicit Bench(Page page) : page_(page), memory_(make_memory(1 << 20)), mmu_(cpu_, memory_), tables_(memory_, page.mode, next_) {
+  explicit Bench(Page page)
+      : page_(page), memory_(make_memory(1 << 20)), mmu_(cpu_, memory_), tables_(memory_, page.mode, next_) {
     mmu_.set_tlb_profile(*find_tlb_profile("none"));
     enter(cpu_, page.mode);
     cpu_.cr3 = tables_.root();
@@ -125,8 +132,10 @@ class Bench {
     for (size_t i = 0; i < depth(); ++i) {
       const EntrySays& e = s.path[i];
       uint64_t word = base_[i] | (e.present ? bit::kP : 0) | (e.accessed ? bit::kA : 0);
-      if (s.says_something(i)) word |= (e.writable ? bit::kRw : 0) | (e.user ? bit::kUs : 0);
-      else word &= ~bit::kA;
+      if (s.says_something(i))
+        word |= (e.writable ? bit::kRw : 0) | (e.user ? bit::kUs : 0);
+      else
+        word &= ~bit::kA;
       if (i + 1 == depth() && e.dirty) word |= bit::kD;
       if (s.has_no_execute() && e.no_execute) word |= bit::kNx;
       if (e.reserved) word |= reserved_bit(i);
@@ -137,7 +146,8 @@ class Bench {
   // Whether the format has a reserved bit at this entry: 32-bit paging has none but in large pages.
   bool can_reserve(size_t i) const { return page_.mode != PagingMode::kLegacy32 || (i == 0 && page_.leaf_level == 2); }
 
-  // Makes the access on behalf of: 0 user code, 1 user code's system access, 2 kernel code, 3 kernel code's system access.
+  // Makes the access on behalf of: 0 user code, 1 user code's system access, 2 kernel code, 3 kernel code's system
+  // access.
   void check(Situation& s, AccessKind kind, unsigned who) {
     s.write = kind == AccessKind::kWrite;
     s.fetch = kind == AccessKind::kFetch;
@@ -147,11 +157,14 @@ class Bench {
     mmu_.update_mode();
     const Expected expected = oracle(s);
     const Translation peeked = who == 1 ? mmu_.peek(kLinear, kind, false) : Translation{expected.ok, {}, expected.code};
-    const Translation got = who == 1   ? mmu_.translate(kLinear, kind, false)
-                            : who == 0 ? mmu_.translate(kLinear, kind, true)
-                                       : mmu_.translate(kLinear, kind, who == 2 ? AccessMode::kSupervisor : AccessMode::kSupervisorImplicit);
+    const Translation got =
+        who == 1 ? mmu_.translate(kLinear, kind, false)
+        : who == 0
+            ? mmu_.translate(kLinear, kind, true)
+            : mmu_.translate(kLinear, kind, who == 2 ? AccessMode::kSupervisor : AccessMode::kSupervisorImplicit);
     ++cases;
-    bool right = got.ok == expected.ok && got.error_code == expected.code && peeked.ok == got.ok && peeked.error_code == got.error_code;
+    bool right = got.ok == expected.ok && got.error_code == expected.code && peeked.ok == got.ok &&
+                 peeked.error_code == got.error_code;
     if (got.ok) right = right && got.physical.value == (kLinear & page_mask());
     for (size_t i = 0; i < depth(); ++i) {
       uint64_t wanted = words_[i];
@@ -182,10 +195,12 @@ class Bench {
   }
   std::string describe(const Situation& s, Expected expected, const Translation& got) const {
     std::ostringstream out;
-    out << "mode " << static_cast<int>(s.mode) << " wp " << s.wp << " smep " << s.smep << " smap " << s.smap << " ac " << s.ac << " nxe "
-        << s.nxe << " write " << s.write << " fetch " << s.fetch << " user " << s.user_access << " implicit " << s.implicit << "; entries";
+    out << "mode " << static_cast<int>(s.mode) << " wp " << s.wp << " smep " << s.smep << " smap " << s.smap << " ac "
+        << s.ac << " nxe " << s.nxe << " write " << s.write << " fetch " << s.fetch << " user " << s.user_access
+        << " implicit " << s.implicit << "; entries";
     for (size_t i = 0; i < depth(); ++i) out << std::hex << " " << words_[i] << "->" << tables_.load(addresses_[i]);
-    out << "; expected ok " << expected.ok << " code " << expected.code << ", got ok " << got.ok << " code " << got.error_code;
+    out << "; expected ok " << expected.ok << " code " << expected.code << ", got ok " << got.ok << " code "
+        << got.error_code;
     return out.str();
   }
   Page page_;
@@ -197,9 +212,10 @@ class Bench {
   std::vector<uint64_t> addresses_, base_, words_;
 };
 
-const Page kPages[] = {{PagingMode::kLegacy32, 1}, {PagingMode::kLegacy32, 2}, {PagingMode::kPae, 1},       {PagingMode::kPae, 2},
-                       {PagingMode::kFourLevel, 1}, {PagingMode::kFourLevel, 2}, {PagingMode::kFourLevel, 3}, {PagingMode::kFiveLevel, 1},
-                       {PagingMode::kFiveLevel, 2}, {PagingMode::kFiveLevel, 3}};
+const Page kPages[] = {{PagingMode::kLegacy32, 1},  {PagingMode::kLegacy32, 2},  {PagingMode::kPae, 1},
+                       {PagingMode::kPae, 2},       {PagingMode::kFourLevel, 1}, {PagingMode::kFourLevel, 2},
+                       {PagingMode::kFourLevel, 3}, {PagingMode::kFiveLevel, 1}, {PagingMode::kFiveLevel, 2},
+                       {PagingMode::kFiveLevel, 3}};
 
 void set_rights(EntrySays& e, unsigned bits) {
   e.writable = bits & 1;
@@ -209,7 +225,8 @@ void set_rights(EntrySays& e, unsigned bits) {
 
 }  // namespace
 
-// R/W, U/S, XD of every entry x WP, SMEP, SMAP, AC, NXE x read, write, fetch x user, supervisor, implicit at CPL 3 and 0.
+// R/W, U/S, XD of every entry x WP, SMEP, SMAP, AC, NXE x read, write, fetch x user, supervisor, implicit at CPL 3 and
+// 0.
 TEST_CASE("page walk permissions: all combinations of rights", "[mmu][permissions]") {
   for (const Page page : kPages) {
     Bench bench(page);
@@ -277,7 +294,8 @@ TEST_CASE("page walk permissions: present, reserved, accessed and dirty", "[mmu]
 
 namespace {
 
-// Reserved bits of a present entry with 40 physical address bits, NXE = 0 and everything else clear, as the manual's tables draw them.
+// Reserved bits of a present entry with 40 physical address bits, NXE = 0 and everything else clear, as the manual's
+// tables draw them.
 struct ReservedRow {
   const char* entry;
   PagingMode mode;
@@ -322,7 +340,8 @@ TEST_CASE("page walk: each reserved bit alone faults with RSVD, each other bit d
     const bool is_leaf = row.level == row.leaf_level;
     REQUIRE(mmu.translate(kLinear, AccessKind::kRead, false).ok);
     for (unsigned b = 1; b < (row.mode == PagingMode::kLegacy32 ? 32u : 64u); ++b) {
-      if (b == 7 && row.level != 1 && row.level < 4 && !(row.mode == PagingMode::kPae && row.level == 3)) continue;  // PS
+      if (b == 7 && row.level != 1 && row.level < 4 && !(row.mode == PagingMode::kPae && row.level == 3))
+        continue;                                                               // PS
       if (!is_leaf && b >= 12 && b < 40 && !(row.reserved >> b & 1)) continue;  // would point to another table
       tables.store(address, good ^ (uint64_t{1} << b));
       const Translation t = mmu.translate(kLinear, AccessKind::kRead, false);

@@ -23,8 +23,8 @@ class Legacy32Format {
  public:
   using Word = uint32_t;
   static constexpr unsigned kTopLevel = 2;
-  static constexpr Word kPresent = 1 << 0, kWritable = 1 << 1, kUser = 1 << 2, kAccessed = 1 << 5, kDirty = 1 << 6, kLarge = 1 << 7,
-                        kGlobal = 1 << 8;
+  static constexpr Word kPresent = 1 << 0, kWritable = 1 << 1, kUser = 1 << 2, kAccessed = 1 << 5, kDirty = 1 << 6,
+                        kLarge = 1 << 7, kGlobal = 1 << 8;
   static constexpr Word kFrame = 0xfffff000, kLargeFrame = 0xffc00000;
   // [SDM 3A table 4-4]: bits 39:32 of the frame sit in bits 20:13; those beyond MAXPHYADDR, and bit 21, are reserved.
   static constexpr unsigned kHighFrameBits = (kPhysicalAddressBits < 40 ? kPhysicalAddressBits : 40) - 32;
@@ -40,9 +40,12 @@ class Legacy32Format {
   }
   static constexpr bool present(Word e) { return e & kPresent; }
   constexpr bool leaf(Word e, unsigned level) const { return level == 1 || (large_pages_ && (e & kLarge)); }
-  constexpr bool malformed(Word e, unsigned level, bool leaf) const { return level == 2 && leaf && (e & kLargeReserved); }
+  constexpr bool malformed(Word e, unsigned level, bool leaf) const {
+    return level == 2 && leaf && (e & kLargeReserved);
+  }
   static constexpr Rights rights(Word e, unsigned /*level*/) {
-    return static_cast<Rights>(rights::kNested | rights::kExecute | (e & kWritable ? rights::kWrite : 0) | (e & kUser ? rights::kUser : 0));
+    return static_cast<Rights>(rights::kNested | rights::kExecute | (e & kWritable ? rights::kWrite : 0) |
+                               (e & kUser ? rights::kUser : 0));
   }
   static constexpr uint64_t table(Word e) { return e & kFrame; }
   static constexpr uint64_t page(Word e, unsigned level) {
@@ -59,6 +62,7 @@ class Legacy32Format {
 
 static_assert(Legacy32Format::kLargeReserved == 1u << 21, "with 40 physical bits all of 20:13 hold address bits");
 static_assert(Legacy32Format::page(0x12c02000 | 0xe7, 2) == 0x112c00000);
-static_assert(Legacy32Format::slot(0x1000, 0xffc00000, 2) == 0x1ffc && Legacy32Format::slot(0x1000, 0x003ff000, 1) == 0x1ffc);
+static_assert(Legacy32Format::slot(0x1000, 0xffc00000, 2) == 0x1ffc &&
+              Legacy32Format::slot(0x1000, 0x003ff000, 1) == 0x1ffc);
 
 }  // namespace ringside::hw

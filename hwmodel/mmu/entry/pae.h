@@ -1,10 +1,12 @@
-// Entry format of PAE paging: a top level of 4 pointers, then two levels of 512 eight-byte entries; 4 KiB and 2 MiB pages.
+// Entry format of PAE paging: a top level of 4 pointers, then two levels of 512 eight-byte entries; 4 KiB and 2 MiB
+// pages.
 //
 //   linear 31   30 29       21 20     12 11      0
 //          [ptrs ] [directory] [ table ] [ offset ]
 //
 //   entry  63 62....M  M-1 ........ 12  11..9  8 7  6 5 4   3   2   1   0
-//          XD zero     frame / table    ignored G PS D A PCD PWT U/S R/W P    (M = MAXPHYADDR; unlike long mode 62:52 are reserved)
+//          XD zero     frame / table    ignored G PS D A PCD PWT U/S R/W P    (M = MAXPHYADDR; unlike long mode 62:52
+//          are reserved)
 //   PDPTE  63 ......M  M-1 ........ 12  11..9  8...5 4   3   2 1 0
 //          zero        directory        ignored zero PCD PWT zero P            (no rights, no accessed flag)
 //
@@ -25,11 +27,12 @@ class PaeFormat {
  public:
   using Word = uint64_t;
   static constexpr unsigned kTopLevel = 3;
-  static constexpr Word kPresent = 1 << 0, kWritable = 1 << 1, kUser = 1 << 2, kAccessed = 1 << 5, kDirty = 1 << 6, kLarge = 1 << 7,
-                        kGlobal = 1 << 8, kNoExecute = Word{1} << 63;
+  static constexpr Word kPresent = 1 << 0, kWritable = 1 << 1, kUser = 1 << 2, kAccessed = 1 << 5, kDirty = 1 << 6,
+                        kLarge = 1 << 7, kGlobal = 1 << 8, kNoExecute = Word{1} << 63;
   static constexpr Word kFrame = bit_range(kPhysicalAddressBits - 1, 12);
-  static constexpr Word kReserved = bit_range(62, kPhysicalAddressBits);                         // [SDM 3A tables 4-9 to 4-11]
-  static constexpr Word kPointerReserved = bit_range(63, kPhysicalAddressBits) | bit_range(8, 5) | bit_range(2, 1);  // [SDM 3A table 4-8]
+  static constexpr Word kReserved = bit_range(62, kPhysicalAddressBits);  // [SDM 3A tables 4-9 to 4-11]
+  static constexpr Word kPointerReserved =
+      bit_range(63, kPhysicalAddressBits) | bit_range(8, 5) | bit_range(2, 1);  // [SDM 3A table 4-8]
   static constexpr Word kLargeReserved = bit_range(20, 13);
 
   constexpr explicit PaeFormat(const PagingControls& controls)
@@ -47,8 +50,8 @@ class PaeFormat {
   }
   static constexpr Rights rights(Word e, unsigned level) {
     if (level == 3) return rights::kAll;
-    return static_cast<Rights>(rights::kNested | (e & kWritable ? rights::kWrite : 0) | (e & kUser ? rights::kUser : 0) |
-                               (e & kNoExecute ? 0 : rights::kExecute));
+    return static_cast<Rights>(rights::kNested | (e & kWritable ? rights::kWrite : 0) |
+                               (e & kUser ? rights::kUser : 0) | (e & kNoExecute ? 0 : rights::kExecute));
   }
   static constexpr uint64_t table(Word e) { return e & kFrame; }
   static constexpr uint64_t page(Word e, unsigned level) { return e & kFrame & ~bit_range(shift(level) - 1, 0); }

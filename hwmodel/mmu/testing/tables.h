@@ -1,5 +1,5 @@
-// Page tables for tests: a machine with some RAM, and a builder that maps pages in any paging mode with chosen entry bits.
-// Only tests and benchmarks include it.
+// Page tables for tests: a machine with some RAM, and a builder that maps pages in any paging mode with chosen entry
+// bits. Only tests and benchmarks include it.
 #pragma once
 
 #include <cstdint>
@@ -29,11 +29,16 @@ struct ModeShape {
 };
 inline ModeShape shape_of(PagingMode mode) {
   switch (mode) {
-    case PagingMode::kOff: return {mode, 0, 0, 0};
-    case PagingMode::kLegacy32: return {mode, 2, 4, 10};
-    case PagingMode::kPae: return {mode, 3, 8, 9};
-    case PagingMode::kFourLevel: return {mode, 4, 8, 9};
-    case PagingMode::kFiveLevel: return {mode, 5, 8, 9};
+    case PagingMode::kOff:
+      return {mode, 0, 0, 0};
+    case PagingMode::kLegacy32:
+      return {mode, 2, 4, 10};
+    case PagingMode::kPae:
+      return {mode, 3, 8, 9};
+    case PagingMode::kFourLevel:
+      return {mode, 4, 8, 9};
+    case PagingMode::kFiveLevel:
+      return {mode, 5, 8, 9};
   }
   return {};
 }
@@ -43,8 +48,10 @@ inline void enter(CpuState& cpu, PagingMode mode) {
   cpu.cr0 |= cr0::kPe | cr0::kPg;
   cpu.cr4 &= ~(cr4::kPae | cr4::kLa57);
   cpu.efer &= ~(efer::kLma | efer::kLme);
-  if (mode == PagingMode::kLegacy32) cpu.cr4 |= cr4::kPse;
-  else cpu.cr4 |= cr4::kPae;
+  if (mode == PagingMode::kLegacy32)
+    cpu.cr4 |= cr4::kPse;
+  else
+    cpu.cr4 |= cr4::kPae;
   if (mode == PagingMode::kFourLevel || mode == PagingMode::kFiveLevel) cpu.efer |= efer::kLme | efer::kLma;
   if (mode == PagingMode::kFiveLevel) cpu.cr4 |= cr4::kLa57;
 }
@@ -52,13 +59,15 @@ inline void enter(CpuState& cpu, PagingMode mode) {
 // Tables of one address space, allocated upwards from `next_table`.
 class TableBuilder {
  public:
-  TableBuilder(PhysicalMemory& memory, PagingMode mode, uint64_t& next_table) : memory_(memory), shape_(shape_of(mode)), next_(next_table) {
+  TableBuilder(PhysicalMemory& memory, PagingMode mode, uint64_t& next_table)
+      : memory_(memory), shape_(shape_of(mode)), next_(next_table) {
     root_ = allocate();
   }
   uint64_t root() const { return root_; }
   const ModeShape& shape() const { return shape_; }
 
-  // Physical address of the entry of `linear` at `level` (1: page table); creates the tables above it with `table_bits`.
+  // Physical address of the entry of `linear` at `level` (1: page table); creates the tables above it with
+  // `table_bits`.
   uint64_t entry_address(uint64_t linear, unsigned level, uint64_t table_bits) {
     uint64_t table = root_;
     for (unsigned at = shape_.levels;; --at) {
@@ -84,7 +93,9 @@ class TableBuilder {
     std::memcpy(&word, memory_.host(GuestPhysical(entry)), shape_.entry_size);
     return word;
   }
-  void store(uint64_t entry, uint64_t word) { std::memcpy(memory_.host(GuestPhysical(entry)), &word, shape_.entry_size); }
+  void store(uint64_t entry, uint64_t word) {
+    std::memcpy(memory_.host(GuestPhysical(entry)), &word, shape_.entry_size);
+  }
 
  private:
   uint64_t index(uint64_t linear, unsigned level) const {
