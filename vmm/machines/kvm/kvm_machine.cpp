@@ -11,7 +11,7 @@ namespace ringside::vmm {
 using text::tr;
 
 Result<std::unique_ptr<KvmMachine>> KvmMachine::create(const KvmOptions& options) {
-  BOOST_OUTCOME_TRY(system, KvmSystem::open());
+  BOOST_OUTCOME_TRY(system, KvmSystem::open(options.device.c_str()));
   BOOST_OUTCOME_TRY(memory, hw::PhysicalMemory::create(options.memory_bytes));
   std::unique_ptr<KvmMachine> machine(new KvmMachine(std::move(system), std::move(memory)));
   BOOST_OUTCOME_TRY(machine->create_vm(options));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "vmm/core/machine.h"
@@ -20,6 +21,7 @@ struct KvmOptions {
   uint64_t memory_bytes = 128ull << 20;
   unsigned vcpus = 1;
   InterruptControllers controllers = InterruptControllers::kInKernel;
+  std::string device = "/dev/kvm";
 };
 
 class KvmMachine final : public Machine {
