@@ -6,6 +6,11 @@ find_package(fmt REQUIRED)
 find_package(nlohmann_json 3.9 REQUIRED)
 find_package(CLI11 REQUIRED)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+# Formats in which Linux kernels are packed.
+pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
+pkg_check_modules(LIBLZMA REQUIRED IMPORTED_TARGET liblzma)
+pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET liblz4)
+find_package(BZip2 REQUIRED)
 # Zydis: newer packages come with a pkg-config file, Debian 12's with a CMake one only.
 pkg_check_modules(ZYDIS QUIET IMPORTED_TARGET zydis)
 if(NOT ZYDIS_FOUND)

@@ -8,20 +8,16 @@
 // Guest-physical memory below 1 MiB as a guest finds it at its start:
 //   0x00500  GDT of the start state          where a BIOS would have left its data area free
 //   0x07000  Linux boot_params               one page
-//   0x08000  Multiboot information           structures, then strings; up to 0x9000
 //   0x09000  page tables of the start state  PML4, PDPT, four page directories: identity map of 4 GiB
-//   0x20000  command line                    up to 64 KiB (Linux takes at most cmdline_size)
+//   0x20000  command line, Multiboot info    up to 64 KiB: structures and strings
 //   0x9fc00  end of conventional memory      as on a PC with an extended BIOS data area
 //   0xa0000  VGA window, text memory at 0xb8000
 //   0xe0000  ACPI tables                     RSDP on a 16-byte boundary, where guests search
-//   0xf0000  MP table                        the other place guests search
 //   0x100000 extended memory
 namespace ringside::vmm::layout {
 
 constexpr GuestPhysical kGdt{0x500};
 constexpr GuestPhysical kBootParams{0x7000};
-constexpr GuestPhysical kMultibootInfo{0x8000};
-constexpr uint64_t kMultibootInfoBytes = 0x1000;
 constexpr GuestPhysical kPageTables{0x9000};
 constexpr uint64_t kPageTablesBytes = 6 * kPageSize;
 constexpr GuestPhysical kCommandLine{0x20000};
@@ -38,15 +34,7 @@ constexpr GuestPhysical kVgaText{0xb8000};
 // The RSDP is searched on 16-byte boundaries of 0xe0000..0xfffff [ACPI 5.2.5.1 "Finding the RSDP on IA-PC Systems"].
 constexpr GuestPhysical kAcpiTables{0xe0000};
 constexpr uint64_t kAcpiTablesBytes = 0x10000;
-// The MP floating pointer is searched in 0xf0000..0xfffff [MP 1.4 ch. 4].
-constexpr GuestPhysical kMpTable{0xf0000};
-constexpr uint64_t kMpTableBytes = 0x1000;
-
 constexpr GuestPhysical kExtendedMemory{0x100000};
-
-// Memory-mapped controllers at the addresses PCs have them since the 82489DX.
-constexpr GuestPhysical kIoApic{0xfec00000};
-constexpr GuestPhysical kLocalApic{0xfee00000};
 
 // Pages Intel's real-mode support in KVM takes: below 4 GiB, outside RAM, away from the APICs and the reset vector.
 constexpr GuestPhysical kKvmIdentityMap{0xfffbc000};
@@ -54,5 +42,10 @@ constexpr GuestPhysical kKvmTss{0xfffbd000};
 
 static_assert(kKvmIdentityMap.value >= hw::PhysicalMemory::kHoleStart && kKvmTss.value + 3 * kPageSize <= hw::PhysicalMemory::kHoleEnd);
 static_assert(kPageTables.value + kPageTablesBytes <= kInitialStackBottom.value);
+
+// Where Linux's 32-bit entry has been since bzImage exists, and where flat images start in protected and long mode.
+constexpr GuestPhysical kDefaultLoad{0x100000};
+// Where a BIOS loads a boot sector.
+constexpr GuestPhysical kBootSector{0x7c00};
 
 }  // namespace ringside::vmm::layout

@@ -29,6 +29,8 @@ class Recorder {
   virtual void on_injection(unsigned /*vcpu*/, Cycles /*time*/, const Injection&) {}
   virtual void on_marker(unsigned /*vcpu*/, Cycles /*time*/, uint32_t /*value*/) {}
   virtual void on_counters(Cycles /*time*/, std::span<const NamedCounter>) {}
+  // True once nothing more can be recorded (disk full): the run then ends, because a run without its trace is not what was asked for.
+  virtual bool failed() const { return false; }
 };
 
 class NullRecorder final : public Recorder {};

@@ -99,6 +99,7 @@ class RunLoop {
   void check_bounds() {
     const RunLimits& limits = options_.limits;
     if (limits.stop && limits.stop->load(std::memory_order_relaxed)) finish_as(RunEnd::kInterrupted);
+    if (recorder_.failed()) finish_as(RunEnd::kRecordingFailed);
     if (limits.exits && outcome_.totals.exits >= *limits.exits) finish_as(RunEnd::kMaxExits);
     if (limits.wall_time && SteadyClock::now() - wall_start_ >= *limits.wall_time) finish_as(RunEnd::kTimeout);
     if (limits.guest_time && machine_.clock().now() - guest_start_ >= limits.guest_time->value) finish_as(RunEnd::kTimeout);
@@ -181,8 +182,9 @@ class RunLoop {
     outcome_.end = end;
     outcome_.totals.instructions = vcpu_.instructions();
     outcome_.totals.wall_time = SteadyClock::now() - wall_start_;
-    const bool asked_for = end == RunEnd::kPoweredOff || end == RunEnd::kResetRequested || end == RunEnd::kDebugExit;
-    if (!asked_for) outcome_.post_mortem = post_mortem();
+    const bool guest_is_fine = end == RunEnd::kPoweredOff || end == RunEnd::kResetRequested || end == RunEnd::kDebugExit ||
+                               end == RunEnd::kRecordingFailed;
+    if (!guest_is_fine) outcome_.post_mortem = post_mortem();
     record_counters();
     recorder_.on_run_end(machine_.clock().now(), outcome_);
   }

@@ -179,6 +179,22 @@ TEST_CASE("a host failure is an error, and the trace still gets its end") {
   CHECK(recorder.letters == "SnE");
 }
 
+TEST_CASE("a recorder that fails ends the run") {
+  class FailingRecorder final : public Recorder {
+   public:
+    bool full = false;
+    void on_exit(const Exit&) override { full = true; }
+    bool failed() const override { return full; }
+  };
+  ScriptedMachine machine;
+  for (int i = 0; i < 5; ++i) machine.script.push_back({.cause = out8(0x80), .data = {0}});
+  FailingRecorder recorder;
+  const RunOutcome outcome = run_script(machine, recorder);
+  CHECK(outcome.end == RunEnd::kRecordingFailed);
+  CHECK(outcome.totals.exits == 1);
+  CHECK(exit_code(outcome) == ExitCode::kOutput);
+}
+
 TEST_CASE("machine counters are recorded at the end") {
   ScriptedMachine machine;
   machine.named_counters = {{"exits", 3}};

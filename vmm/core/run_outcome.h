@@ -27,6 +27,7 @@ enum class RunEnd : uint8_t {
   kTimeout,          // wall or guest time
   kMaxExits,
   kMaxInstructions,
+  kRecordingFailed,  // the trace cannot be written any more
   kInterrupted,      // the stop flag
 };
 

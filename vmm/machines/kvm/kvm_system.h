@@ -1,5 +1,5 @@
 // The host's KVM as a whole: /dev/kvm opened and checked, its capabilities, the CPUID it can give a guest.
-// Used by KvmMachine and by the host report (devices/host_report).
+// Used by KvmMachine and by the host report (core/host_report).
 #pragma once
 
 #include <linux/kvm.h>
