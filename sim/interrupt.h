@@ -1,5 +1,5 @@
-// Ctrl-C (SIGINT) and SIGTERM during a run: the first stops the run gracefully, so that the trace is closed; the second kills
-// the program as usual. Called by the runner. Signals belong to the process, so at most one Interrupt exists at a time.
+// Asking a run to stop from outside: a flag the run loop looks at, and Ctrl-C (SIGINT) or SIGTERM as a way to set it. The first
+// signal stops the run gracefully, so that the trace is closed; the second kills the program as usual. Called by the runner.
 #pragma once
 
 #include <atomic>
@@ -9,21 +9,30 @@
 
 namespace ringside::sim {
 
-class Interrupt {
+class StopRequest {
  public:
-  // Installs the handlers; `vcpu` is told to come out of the guest when the signal arrives and must outlive this object.
-  explicit Interrupt(vmm::Vcpu& vcpu);
-  ~Interrupt();  // restores the handlers found before
-  Interrupt(const Interrupt&) = delete;
-
+  // `vcpu` is told to come out of the guest and must outlive this object.
+  explicit StopRequest(vmm::Vcpu& vcpu) : vcpu_(vcpu) {}
+  // From any thread and from signal handlers.
+  void raise() noexcept {
+    flag_.store(true);
+    vcpu_.interrupt();
+  }
   const std::atomic<bool>& flag() const { return flag_; }
-  // What the signal does, from anywhere (the console's reader is gone, a test).
-  void raise() noexcept;
 
  private:
-  static void on_signal(int);
   std::atomic<bool> flag_{false};
   vmm::Vcpu& vcpu_;
+};
+
+// While it lives, the signals raise `request`. Signals belong to the process, so at most one exists at a time.
+class StopOnSignals {
+ public:
+  explicit StopOnSignals(StopRequest& request);
+  ~StopOnSignals();  // restores the handlers found before
+  StopOnSignals(const StopOnSignals&) = delete;
+
+ private:
   struct sigaction old_int_{}, old_term_{};
 };
 

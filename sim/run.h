@@ -8,23 +8,18 @@
 #include <string>
 
 #include "traces/schema/event_kinds.h"
-#include "vmm/boot/start_mode.h"
+#include "vmm/boot/guest_image.h"
 
 namespace ringside::sim {
 
-// How a guest image is started. kAuto: by what the file is (bzImage or Linux ELF, Multiboot header); a flat binary must be asked for.
-enum class GuestKind : uint8_t { kAuto, kLinux, kMultiboot, kFlat };
-// Who unpacks a bzImage: the loader (fast), or the code in the image itself.
-enum class Decompress : uint8_t { kHost, kGuest };
-
 struct Guest {
   std::string kernel;
-  std::string initrd;                          // "" : none
+  std::string initrd;                          // "" : none; for Multiboot the module
   std::string command_line;
-  GuestKind kind = GuestKind::kAuto;
-  std::optional<vmm::StartMode> start_mode;    // only for flat binaries
+  std::optional<vmm::GuestKind> kind;          // none: by what the file is; a flat binary must be asked for
+  std::optional<vmm::StartMode> start_mode;    // only for flat binaries; default real
   std::optional<uint64_t> load_address;        // only for flat binaries; default by start mode
-  Decompress decompress = Decompress::kHost;
+  vmm::DecompressBy decompress = vmm::DecompressBy::kHost;  // who unpacks a bzImage
 };
 
 struct Bounds {

@@ -36,14 +36,13 @@ Result<void> check_memory(uint64_t memory) {
 }
 
 Result<void> check_guest(const Guest& guest) {
-  const bool flat = guest.kind == GuestKind::kFlat;
+  const bool flat = guest.kind == vmm::GuestKind::kFlat;
   if (guest.kernel.empty()) return refuse(text::tr("sim.validate.no_kernel"));
-  if (guest.start_mode && guest.kind != GuestKind::kFlat && guest.kind != GuestKind::kAuto)
-    return refuse(text::tr("sim.validate.start_mode_kind"));
+  if (guest.start_mode && !flat) return refuse(text::tr("sim.validate.start_mode_kind"));
   if (guest.load_address && !flat) return refuse(text::tr("sim.validate.load_address_kind"));
   if (flat && !guest.initrd.empty()) return refuse(text::tr("sim.validate.flat_takes_no", "--initrd"));
   if (flat && !guest.command_line.empty()) return refuse(text::tr("sim.validate.flat_takes_no", "--append"));
-  if (guest.decompress == Decompress::kGuest && (flat || guest.kind == GuestKind::kMultiboot))
+  if (guest.decompress == vmm::DecompressBy::kGuest && (flat || guest.kind == vmm::GuestKind::kMultiboot1))
     return refuse(text::tr("sim.validate.decompress_kind"));
   if (guest.command_line.size() > kLongestCommandLine)
     return refuse(text::tr("sim.validate.command_line", guest.command_line.size(), kLongestCommandLine));

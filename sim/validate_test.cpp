@@ -63,11 +63,11 @@ TEST_CASE("options of one kind of guest given to another") {
   run.guest.kernel.clear();
   CHECK(says(refusal(run), {"--kernel"}));
   run = good();
-  run.guest.kind = GuestKind::kLinux;
+  run.guest.kind = vmm::GuestKind::kLinux;
   run.guest.start_mode = vmm::StartMode::kReal;
   CHECK(says(refusal(run), {"--start-mode"}));
   run = good();
-  run.guest.kind = GuestKind::kFlat;
+  run.guest.kind = vmm::GuestKind::kFlat;
   CHECK(refusal(run).empty());
   run.guest.initrd = "initrd";
   CHECK(says(refusal(run), {"--initrd"}));
@@ -75,8 +75,8 @@ TEST_CASE("options of one kind of guest given to another") {
   run.guest.load_address = 0x1000;
   CHECK(says(refusal(run), {"--load-address"}));
   run = good();
-  run.guest.kind = GuestKind::kMultiboot;
-  run.guest.decompress = Decompress::kGuest;
+  run.guest.kind = vmm::GuestKind::kMultiboot1;
+  run.guest.decompress = vmm::DecompressBy::kGuest;
   CHECK(says(refusal(run), {"--decompress"}));
   run = good();
   run.guest.command_line.assign(70'000, 'x');

@@ -10,11 +10,11 @@
 namespace ringside::cli {
 namespace {
 
-constexpr Choice<sim::GuestKind> kGuests[] = {{"auto", sim::GuestKind::kAuto},
-                                              {"linux", sim::GuestKind::kLinux},
-                                              {"multiboot", sim::GuestKind::kMultiboot},
-                                              {"flat", sim::GuestKind::kFlat}};
-constexpr Choice<sim::Decompress> kDecompress[] = {{"host", sim::Decompress::kHost}, {"guest", sim::Decompress::kGuest}};
+constexpr Choice<std::optional<vmm::GuestKind>> kGuests[] = {{"auto", std::nullopt},
+                                                            {"linux", vmm::GuestKind::kLinux},
+                                                            {"multiboot", vmm::GuestKind::kMultiboot1},
+                                                            {"flat", vmm::GuestKind::kFlat}};
+constexpr Choice<vmm::DecompressBy> kDecompress[] = {{"host", vmm::DecompressBy::kHost}, {"guest", vmm::DecompressBy::kGuest}};
 constexpr Choice<vmm::StartMode> kStartModes[] = {
     {"real", vmm::StartMode::kReal}, {"protected", vmm::StartMode::kProtected}, {"long", vmm::StartMode::kLong}};
 
@@ -43,8 +43,8 @@ void RunOptions::describe(CLI::App& parser) {
   option("-k,--kernel", kernel_, "kernel", "FILE")->group(text::tr("cli.run.group.guest"));
   option("--initrd", initrd_, "initrd", "FILE")->group(text::tr("cli.run.group.guest"));
   option("--append", append_, "append", "TEXT")->group(text::tr("cli.run.group.guest"));
-  option("--guest", guest_, "guest", choice_names<sim::GuestKind>(kGuests, "|"))->group(text::tr("cli.run.group.guest"));
-  option("--decompress", decompress_, "decompress", choice_names<sim::Decompress>(kDecompress, "|"))->group(text::tr("cli.run.group.guest"));
+  option("--guest", guest_, "guest", choice_names<std::optional<vmm::GuestKind>>(kGuests, "|"))->group(text::tr("cli.run.group.guest"));
+  option("--decompress", decompress_, "decompress", choice_names<vmm::DecompressBy>(kDecompress, "|"))->group(text::tr("cli.run.group.guest"));
   option("--start-mode", start_mode_, "start_mode", choice_names<vmm::StartMode>(kStartModes, "|"))->group(text::tr("cli.run.group.guest"));
   option("--load-address", load_address_, "load_address", "ADDRESS")->group(text::tr("cli.run.group.guest"));
   option("--machine", machine_, "machine", joined_names(sim::machine_names()))->group(text::tr("cli.run.group.machine"));
@@ -62,12 +62,12 @@ Result<void> RunOptions::parse_guest(sim::Guest& guest) const {
   guest.kernel = kernel_;
   guest.initrd = initrd_;
   guest.command_line = append_;
-  BOOST_OUTCOME_TRYV(parse_choice<sim::GuestKind>(guest.kind, "--guest", guest_, kGuests));
-  BOOST_OUTCOME_TRYV(parse_choice<sim::Decompress>(guest.decompress, "--decompress", decompress_, kDecompress));
+  BOOST_OUTCOME_TRYV(parse_choice<std::optional<vmm::GuestKind>>(guest.kind, "--guest", guest_, kGuests));
+  BOOST_OUTCOME_TRYV(parse_choice<vmm::DecompressBy>(guest.decompress, "--decompress", decompress_, kDecompress));
   if (!start_mode_.empty()) {
     guest.start_mode.emplace();
     BOOST_OUTCOME_TRYV(parse_choice<vmm::StartMode>(*guest.start_mode, "--start-mode", start_mode_, kStartModes));
-    if (guest.kind == sim::GuestKind::kAuto) guest.kind = sim::GuestKind::kFlat;  // only a flat binary needs to be told
+    if (!guest.kind) guest.kind = vmm::GuestKind::kFlat;  // only a flat binary needs to be told
   }
   return parse_into(guest.load_address, "--load-address", load_address_, sim::parse_size);
 }

@@ -1,0 +1,80 @@
+#include "sim/machine_factory.h"
+
+#include <sys/utsname.h>
+
+#include <cassert>
+#include <cstdlib>
+#include <fstream>
+
+#include "vmm/machines/kvm/kvm_machine.h"
+#include "vmm/machines/model/inside_recorder.h"
+#include "vmm/machines/model/model_machine.h"
+
+namespace ringside::sim {
+namespace {
+
+class BuiltModel final : public BuiltMachine {
+ public:
+  explicit BuiltModel(std::unique_ptr<vmm::ModelMachine> machine) : machine_(std::move(machine)) {}
+  vmm::Machine& machine() override { return *machine_; }
+  void record_inside(traces::Writer& writer, traces::TraceLevel level) override {
+    if (level == traces::TraceLevel::kOff) return;
+    recorder_.emplace(machine_->hardware(), writer);
+    machine_->hardware().set_observer(&*recorder_);
+  }
+  std::string host() const override { return ""; }
+
+ private:
+  std::unique_ptr<vmm::ModelMachine> machine_;
+  std::optional<vmm::InsideRecorder> recorder_;
+};
+
+class BuiltKvm final : public BuiltMachine {
+ public:
+  explicit BuiltKvm(std::unique_ptr<vmm::KvmMachine> machine) : machine_(std::move(machine)) {}
+  vmm::Machine& machine() override { return *machine_; }
+  void record_inside(traces::Writer&, traces::TraceLevel) override {}
+  std::string host() const override;
+
+ private:
+  std::unique_ptr<vmm::KvmMachine> machine_;
+};
+
+// The value of the first line "key : value" of /proc/cpuinfo, or "".
+std::string cpuinfo(std::string_view key) {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    const auto colon = line.find(": ");
+    if (line.starts_with(key) && colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "";
+}
+
+std::string BuiltKvm::host() const {
+  utsname system{};
+  uname(&system);
+  return cpuinfo("model name") + ", " + system.sysname + " " + system.release;
+}
+
+Result<std::unique_ptr<BuiltMachine>> build_model(const Run& run) {
+  auto machine = BOOST_OUTCOME_TRYX(vmm::ModelMachine::create({.memory_bytes = run.memory, .cpus = 1, .seed = run.seed}));
+  return std::make_unique<BuiltModel>(std::move(machine));
+}
+
+Result<std::unique_ptr<BuiltMachine>> build_kvm(const Run& run) {
+  vmm::KvmOptions options;
+  options.memory_bytes = run.memory;
+  if (const char* device = std::getenv("RINGSIDE_KVM_DEVICE")) options.device = device;
+  auto machine = BOOST_OUTCOME_TRYX(vmm::KvmMachine::create(options));
+  return std::make_unique<BuiltKvm>(std::move(machine));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BuiltMachine>> build_machine(const Run& run) {
+  if (run.machine == "kvm") return build_kvm(run);
+  assert(run.machine == "model");
+  return build_model(run);
+}
+
+}  // namespace ringside::sim
