@@ -36,7 +36,7 @@ struct PendingEvent {
   bool external = false;
   uint8_t vector = 0;
   uint32_t error = 0;
-  uint64_t cr2 = 0;   // linear address of a page fault
+  uint64_t cr2 = 0;   // linear address of a page fault; of a #DB the bits to set in DR6
 };
 
 // Why a machine stopped executing guest code. The instruction concerned has not retired; answering it (Cpu::reply) and
@@ -80,6 +80,7 @@ class Cpu : public CpuState {
   ~Cpu();
 
   unsigned id = 0;
+  unsigned cpu_count = 1;       // of the machine: what CPUID's topology leaves announce
   PhysicalMemory& memory;
   CodeCache& code;
   Mmu mmu;
