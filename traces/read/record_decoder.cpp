@@ -16,6 +16,7 @@ SchemaMap::Kind map_kind(const EventDefinition& event) {
   SchemaMap::Kind kind;
   kind.definition = &event;
   kind.own_field.fill(-1);
+  kind.by_site = std::ranges::any_of(event.fields, [](const FieldDefinition& field) { return field.predict == Predict::kSite; });
   const auto own = event_table();
   const auto match = std::find_if(own.begin(), own.end(), [&](const EventInfo& e) { return e.name == event.name; });
   if (match == own.end()) return kind;
@@ -44,6 +45,9 @@ void RecordDecoder::start(std::span<const uint8_t> records, uint64_t base_time) 
   good_ = true;
   prediction_.reset(base_time);
   last_.assign(schema_->size(), {});
+  sites_.resize(schema_->size());
+  for (size_t kind = 0; kind < schema_->size(); ++kind)
+    if ((*schema_)[kind].by_site) sites_[kind].assign(kSites * (*schema_)[kind].definition->fields.size(), 0);
   last_time_.assign(schema_->size(), base_time);
   texts_.assign(1, std::string_view());
 }
@@ -62,28 +66,27 @@ uint64_t RecordDecoder::text_number() {
   return number;
 }
 
-void RecordDecoder::decode_generic(size_t kind, uint64_t time, uint32_t vcpu) {
+void RecordDecoder::decode_generic(size_t kind, uint64_t time, uint32_t vcpu, uint64_t mask) {
   const auto& map = (*schema_)[kind];
   const auto& fields = map.definition->fields;
-  uint64_t mask;
-  next_ = get_varint(next_, mask);
   if (mask >> fields.size()) good_ = false;
-  auto& last = last_[kind];
+  auto& lasts = last_[kind];
   for (size_t i = 0; i < fields.size() && good_; ++i) {
     const bool present = mask >> i & 1;
+    uint64_t& last = fields[i].predict == Predict::kSite ? sites_[kind][prediction_.site() * fields.size() + i] : lasts[i];
     uint64_t value;
     if (fields[i].interned()) {
-      value = present ? text_number() : last[i];
+      value = present ? text_number() : last;
       values_[i] = {0, texts_[value]};
     } else {
-      value = prediction_.predict(fields[i].predict, last[i], last_time_[kind], time, vcpu);
+      value = prediction_.predict(fields[i].predict, last, last_time_[kind], time, vcpu);
       uint64_t difference = 0;
       if (present) next_ = get_varint(next_, difference);
       value += unzigzag(difference);
-      if (fields[i].predict == Predict::kRip) prediction_.rip = value;
+      if (fields[i].predict == Predict::kRip) prediction_.set_rip(value);
       values_[i] = {value, {}};
     }
-    last[i] = value;
+    last = value;
   }
   last_time_[kind] = time;
   if (map.own == static_cast<int>(kEventIndex<Exit>)) note<Exit>(time, vcpu);

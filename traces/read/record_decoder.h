@@ -41,6 +41,7 @@ class SchemaMap {
     const EventDefinition* definition = nullptr;
     int own = -1;                         // index in AnyEvent, or -1
     bool exact = false;                   // same fields in the same order
+    bool by_site = false;                 // has fields predicted by site
     std::array<int8_t, kMaxFields> own_field{};  // index of the file's field in ours, or -1
   };
   const Kind& operator[](size_t kind) const { return kinds_[kind]; }
@@ -74,13 +75,13 @@ class RecordDecoder {
   template <class E, class Visit>
   static bool hand_over(const E& event, Visit& visit);
   template <class E, class Visit>
-  bool decode(size_t kind, uint64_t time, uint32_t vcpu, Visit& visit);
+  bool decode(size_t kind, uint64_t time, uint32_t vcpu, uint64_t mask, Visit& visit);
   template <class E, class Visit>
   bool convert(const SchemaMap::Kind& map, uint64_t time, uint32_t vcpu, Visit& visit);
   template <class E>
   void note(uint64_t time, uint32_t vcpu);
   uint64_t text_number();
-  void decode_generic(size_t kind, uint64_t time, uint32_t vcpu);
+  void decode_generic(size_t kind, uint64_t time, uint32_t vcpu, uint64_t mask);
 
   const SchemaMap* schema_;
   const uint8_t* next_ = nullptr;
@@ -88,6 +89,7 @@ class RecordDecoder {
   bool good_ = true;
   Prediction prediction_;
   std::vector<std::array<uint64_t, kMaxFields>> last_;
+  std::vector<std::vector<uint64_t>> sites_;  // site x field, of kinds with fields predicted by site
   std::vector<uint64_t> last_time_;
   std::vector<std::string_view> texts_;
   std::array<FieldValue, kMaxFields> values_{};
@@ -117,34 +119,33 @@ void RecordDecoder::note(uint64_t time, uint32_t vcpu) {
 }
 
 template <class E, class Visit>
-bool RecordDecoder::decode(size_t kind, uint64_t time, uint32_t vcpu, Visit& visit) {
+bool RecordDecoder::decode(size_t kind, uint64_t time, uint32_t vcpu, uint64_t mask, Visit& visit) {
   E event;
   event.time = time;
   event.vcpu = vcpu;
-  uint64_t mask;
-  next_ = get_varint(next_, mask);
   if (mask >> kFieldCount<E>) [[unlikely]] good_ = false;
-  auto& last = last_[kind];
+  auto& lasts = last_[kind];
   const uint64_t last_time = last_time_[kind];
   [&]<size_t... I>(std::index_sequence<I...>) {
     (
         [&] {
           constexpr const auto& field = std::get<I>(Description<E>::kFields);
+          uint64_t& last = field.info.predict == Predict::kSite ? sites_[kind][prediction_.site() * kFieldCount<E> + I] : lasts[I];
           uint64_t value;
           if constexpr (field.info.interned()) {
-            value = mask >> I & 1 ? text_number() : last[I];
+            value = mask >> I & 1 ? text_number() : last;
             assign(event.*field.member, 0, texts_[value]);
           } else {
-            value = prediction_.predict(field.info.predict, last[I], last_time, time, vcpu);
+            value = prediction_.predict(field.info.predict, last, last_time, time, vcpu);
             if (mask >> I & 1) {
               uint64_t difference;
               next_ = get_varint(next_, difference);
               value += unzigzag(difference);
             }
             assign(event.*field.member, value, {});
-            if constexpr (field.info.predict == Predict::kRip) prediction_.rip = value;
+            if constexpr (field.info.predict == Predict::kRip) prediction_.set_rip(value);
           }
-          last[I] = value;
+          last = value;
         }(),
         ...);
   }(std::make_index_sequence<kFieldCount<E>>{});
@@ -176,32 +177,33 @@ bool RecordDecoder::convert(const SchemaMap::Kind& map, uint64_t time, uint32_t 
 template <class Visit>
 bool RecordDecoder::next(Visit& visit) {
   const uint8_t head = *next_++;
-  uint64_t kind = head & kKindMask, difference, vcpu = prediction_.vcpu;
+  uint64_t kind = head & kKindMask, difference = 0, mask = 0, vcpu = prediction_.vcpu;
   if (kind == kKindMask) [[unlikely]] {
     next_ = get_varint(next_, kind);
     kind = kind < kMaxEventKinds ? kind + kKindMask : kMaxEventKinds;
   }
   if (head & kOtherVcpu) next_ = get_varint(next_, vcpu);
-  next_ = get_varint(next_, difference);
+  if (!(head & kSameTime)) next_ = get_varint(next_, difference);
+  if (!(head & kAsPredicted)) next_ = get_varint(next_, mask);
   if (kind >= schema_->size() || vcpu >= kMaxVcpus || next_ > end_) [[unlikely]] {
     good_ = false;
     return true;
   }
-  const uint64_t time = prediction_.time + (head & kTimeBackwards ? 0 - difference : difference);
+  const uint64_t time = prediction_.time + difference;
   prediction_.time = time;
   prediction_.vcpu = static_cast<uint32_t>(vcpu);
   const auto& map = (*schema_)[kind];
   const auto cpu = static_cast<uint32_t>(vcpu);
 
-  using Decode = bool (RecordDecoder::*)(size_t, uint64_t, uint32_t, Visit&);
+  using Decode = bool (RecordDecoder::*)(size_t, uint64_t, uint32_t, uint64_t, Visit&);
   using Convert = bool (RecordDecoder::*)(const SchemaMap::Kind&, uint64_t, uint32_t, Visit&);
   static constexpr auto kTables = []<size_t... I>(std::index_sequence<I...>) {
     return std::pair{std::array<Decode, kEventKinds>{&RecordDecoder::decode<std::variant_alternative_t<I, AnyEvent>, Visit>...},
                      std::array<Convert, kEventKinds>{&RecordDecoder::convert<std::variant_alternative_t<I, AnyEvent>, Visit>...}};
   }(std::make_index_sequence<kEventKinds>{});
 
-  if (map.exact) [[likely]] return (this->*kTables.first[static_cast<size_t>(map.own)])(kind, time, cpu, visit);
-  decode_generic(kind, time, cpu);
+  if (map.exact) [[likely]] return (this->*kTables.first[static_cast<size_t>(map.own)])(kind, time, cpu, mask, visit);
+  decode_generic(kind, time, cpu, mask);
   if (!good_) return true;
   if (map.own >= 0) return (this->*kTables.second[static_cast<size_t>(map.own)])(map, time, cpu, visit);
   return hand_over(UnknownEvent{time, cpu, map.definition, {values_.data(), map.definition->fields.size()}}, visit);

@@ -108,17 +108,17 @@ template <>
 struct Description<Exit> {
   static constexpr std::string_view kName = "exit";
   static constexpr std::string_view kText = "The guest came out to the monitor.";
-  // Those that change rarely stand last: the mask of changed fields is then one byte.
+  // rip first: the fields predicted by site need it. Those that change rarely stand last, which keeps the mask at one byte.
   static constexpr auto kFields = std::tuple{
-      field(&Exit::reason, "reason", Unit::kEnum, Predict::kLast, "Why, in one vocabulary for all machines and vendors."),
       field(&Exit::rip, "rip", Unit::kAddress, Predict::kRip, "Guest instruction address."),
+      field(&Exit::reason, "reason", Unit::kEnum, Predict::kSite, "Why, in one vocabulary for all machines and vendors."),
       field(&Exit::guest_time, "guest_time", Unit::kTime, Predict::kSinceEntry, "Time in the guest since the entry before."),
       field(&Exit::instructions, "instructions", Unit::kCount, Predict::kWithClock, "Guest instructions retired so far; 0 where the machine cannot count them."),
-      field(&Exit::instruction, "instruction", Unit::kCode, Predict::kLast, "Machine code at rip, up to 15 bytes."),
-      field(&Exit::qualification, "qualification", Unit::kBits, Predict::kLast, "What the hardware or the machine adds to the reason."),
-      field(&Exit::cpl, "cpl", Unit::kCount, Predict::kLast, "Privilege level of the guest, 0 to 3."),
-      field(&Exit::raw_code, "raw_code", Unit::kCount, Predict::kLast, "The reason's number where it came from."),
-      field(&Exit::numbering, "numbering", Unit::kEnum, Predict::kLast, "Whose numbers raw_code and qualification are."),
+      field(&Exit::instruction, "instruction", Unit::kCode, Predict::kSite, "Machine code at rip, up to 15 bytes."),
+      field(&Exit::qualification, "qualification", Unit::kBits, Predict::kSite, "What the hardware or the machine adds to the reason."),
+      field(&Exit::cpl, "cpl", Unit::kCount, Predict::kSite, "Privilege level of the guest, 0 to 3."),
+      field(&Exit::raw_code, "raw_code", Unit::kCount, Predict::kSite, "The reason's number where it came from."),
+      field(&Exit::numbering, "numbering", Unit::kEnum, Predict::kSite, "Whose numbers raw_code and qualification are."),
   };
 };
 
@@ -196,13 +196,13 @@ struct Description<PortAccess> {
   static constexpr std::string_view kName = "port";
   static constexpr std::string_view kText = "The guest accessed an I/O port.";
   static constexpr auto kFields = std::tuple{
-      field(&PortAccess::value, "value", Unit::kBits, Predict::kZero, "The value moved; of a string instruction, the first one."),
-      field(&PortAccess::port, "port", Unit::kAddress, Predict::kLast, "Port number."),
-      field(&PortAccess::direction, "direction", Unit::kEnum, Predict::kLast, "As the guest sees it."),
-      field(&PortAccess::device, "device", Unit::kText, Predict::kLast, "The device that answered; empty if none claims the port."),
-      field(&PortAccess::size, "size", Unit::kBytes, Predict::kLast, "Width of one access: 1, 2 or 4."),
-      field(&PortAccess::count, "count", Unit::kCount, Predict::kLast, "Number of accesses: above 1 for string instructions."),
-      field(&PortAccess::answered_by, "answered_by", Unit::kEnum, Predict::kLast, "The monitor after an exit, or a controller inside the machine without one."),
+      field(&PortAccess::value, "value", Unit::kBits, Predict::kSite, "The value moved; of a string instruction, the first one."),
+      field(&PortAccess::port, "port", Unit::kAddress, Predict::kSite, "Port number."),
+      field(&PortAccess::direction, "direction", Unit::kEnum, Predict::kSite, "As the guest sees it."),
+      field(&PortAccess::device, "device", Unit::kText, Predict::kSite, "The device that answered; empty if none claims the port."),
+      field(&PortAccess::size, "size", Unit::kBytes, Predict::kSite, "Width of one access: 1, 2 or 4."),
+      field(&PortAccess::count, "count", Unit::kCount, Predict::kSite, "Number of accesses: above 1 for string instructions."),
+      field(&PortAccess::answered_by, "answered_by", Unit::kEnum, Predict::kSite, "The monitor after an exit, or a controller inside the machine without one."),
   };
 };
 
@@ -221,12 +221,12 @@ struct Description<MmioAccess> {
   static constexpr std::string_view kName = "mmio";
   static constexpr std::string_view kText = "The guest accessed a device in memory space.";
   static constexpr auto kFields = std::tuple{
-      field(&MmioAccess::value, "value", Unit::kBits, Predict::kZero, "The value moved."),
-      field(&MmioAccess::address, "address", Unit::kAddress, Predict::kLast, "Guest-physical address."),
-      field(&MmioAccess::direction, "direction", Unit::kEnum, Predict::kLast, "As the guest sees it."),
-      field(&MmioAccess::device, "device", Unit::kText, Predict::kLast, "The device that answered; empty if none claims the address."),
-      field(&MmioAccess::size, "size", Unit::kBytes, Predict::kLast, "Width: 1, 2, 4 or 8."),
-      field(&MmioAccess::answered_by, "answered_by", Unit::kEnum, Predict::kLast, "The monitor after an exit, or a controller inside the machine without one."),
+      field(&MmioAccess::value, "value", Unit::kBits, Predict::kSite, "The value moved."),
+      field(&MmioAccess::address, "address", Unit::kAddress, Predict::kSite, "Guest-physical address."),
+      field(&MmioAccess::direction, "direction", Unit::kEnum, Predict::kSite, "As the guest sees it."),
+      field(&MmioAccess::device, "device", Unit::kText, Predict::kSite, "The device that answered; empty if none claims the address."),
+      field(&MmioAccess::size, "size", Unit::kBytes, Predict::kSite, "Width: 1, 2, 4 or 8."),
+      field(&MmioAccess::answered_by, "answered_by", Unit::kEnum, Predict::kSite, "The monitor after an exit, or a controller inside the machine without one."),
   };
 };
 

@@ -33,9 +33,10 @@ enum class Predict : uint8_t {
   kSinceEntry, // time since this vCPU's last entry: the time in the guest
   kSinceExit,  // time since this vCPU's last exit: the time in the monitor
   kWithClock,  // the last value plus the time passed since: counts that run with the clock
+  kSite,       // the value of this field in the last event of this kind at the same instruction address (or one that hashes alike)
 };
-inline constexpr std::array<std::string_view, 6> kPredictNames = {"zero",        "last",       "rip",
-                                                                  "since_entry", "since_exit", "with_clock"};
+inline constexpr std::array<std::string_view, 7> kPredictNames = {"zero",       "last",       "rip", "since_entry",
+                                                                  "since_exit", "with_clock", "site"};
 
 struct FieldInfo {
   std::string_view name;

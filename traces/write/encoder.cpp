@@ -1,8 +1,18 @@
 #include "traces/write/encoder.h"
 
+#include <algorithm>
 #include <cstring>
 
+#include "traces/schema/event_table.h"
+
 namespace ringside::traces {
+
+Encoder::Encoder(size_t chunk_bytes) : buffer_(chunk_bytes + kMaxRecord), limit_(chunk_bytes) {
+  const auto by_site = [](const FieldInfo& field) { return field.predict == Predict::kSite; };
+  for (size_t kind = 0; kind < kEventKinds; ++kind)
+    if (std::ranges::any_of(event_table()[kind].fields, by_site)) sites_[kind].resize(kSites * event_table()[kind].fields.size());
+  reset();
+}
 
 void Encoder::reset() {
   next_ = buffer_.data();
@@ -10,6 +20,7 @@ void Encoder::reset() {
   texts_written_ = 1;
   dictionary_.reset();
   for (auto& fields : last_) fields.fill(0);
+  for (auto& kind : sites_) std::fill(kind.begin(), kind.end(), 0);
   last_time_.fill(0);
   summary_.reset(kEventKinds);
 }

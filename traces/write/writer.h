@@ -18,7 +18,7 @@ class ChunkFile;  // write/chunk_file.h
 
 struct WriterOptions {
   size_t chunk_bytes = 128 * 1024;  // of records before compression, 1 KiB to 512 KiB
-  int compression_level = 1;        // zstd's; negative ones are faster and larger
+  int compression_level = -5;       // zstd's. Measured on boot-like events: 1 costs 4 ns an event more and saves a sixth of the file
 };
 
 class Writer {
