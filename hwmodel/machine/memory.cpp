@@ -7,17 +7,19 @@
 #include <system_error>
 #include <utility>
 
+#include "hwmodel/mmu/address_width.h"
 #include "traces/base/text.h"
 
 namespace ringside::hw {
 namespace {
 
 constexpr uint64_t kSmallest = 1 << 20;
-// The page flags cost a byte a page; this bounds them to 256 MiB, and is far beyond the address space any host would lend.
-constexpr uint64_t kLargest = uint64_t{1} << 40;
+// All of it must have a guest-physical address, the hole included.
+constexpr uint64_t kLargest = kPhysicalAddressMask + 1 - (PhysicalMemory::kHoleEnd - PhysicalMemory::kHoleStart);
 
 Error unavailable(uint64_t size, int error) {
-  return fail(ExitCode::kHost, text::tr("hwmodel.memory_unavailable", size >> 20, std::generic_category().message(error)));
+  return fail(ExitCode::kHost,
+              text::tr("hwmodel.memory_unavailable", size >> 20, std::generic_category().message(error)));
 }
 
 }  // namespace
@@ -40,7 +42,9 @@ Result<PhysicalMemory> PhysicalMemory::create(uint64_t size) {
 PhysicalMemory::PhysicalMemory(uint8_t* base, uint64_t size) : base_(base), size_(size), flags_(size >> kPageShift) {}
 
 PhysicalMemory::PhysicalMemory(PhysicalMemory&& other) noexcept
-    : base_(std::exchange(other.base_, nullptr)), size_(std::exchange(other.size_, 0)), flags_(std::move(other.flags_)) {}
+    : base_(std::exchange(other.base_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      flags_(std::move(other.flags_)) {}
 
 PhysicalMemory& PhysicalMemory::operator=(PhysicalMemory&& other) noexcept {
   std::swap(base_, other.base_);
@@ -51,13 +55,6 @@ PhysicalMemory& PhysicalMemory::operator=(PhysicalMemory&& other) noexcept {
 
 PhysicalMemory::~PhysicalMemory() {
   if (base_) munmap(base_, size_);
-}
-
-bool PhysicalMemory::contains(GuestPhysical address, uint64_t bytes) const {
-  const uint64_t a = address.value;
-  if (a < low_size()) return bytes <= low_size() - a;
-  if (a >= kHoleEnd && a - kHoleEnd < high_size()) return bytes <= high_size() - (a - kHoleEnd);
-  return false;
 }
 
 }  // namespace ringside::hw

@@ -37,7 +37,12 @@ class PhysicalMemory {
   }
   const uint8_t* host(GuestPhysical address) const { return const_cast<PhysicalMemory*>(this)->host(address); }
   // True if [address, address + bytes) is RAM throughout (one contiguous range of it).
-  bool contains(GuestPhysical address, uint64_t bytes) const;
+  bool contains(GuestPhysical address, uint64_t bytes) const {
+    const uint64_t a = address.value;
+    if (a < low_size()) return bytes <= low_size() - a;
+    if (a >= kHoleEnd && a - kHoleEnd < high_size()) return bytes <= high_size() - (a - kHoleEnd);
+    return false;
+  }
   // Guest-physical address of a host pointer into the mapping.
   GuestPhysical address_of(const uint8_t* host) const {
     const uint64_t offset = static_cast<uint64_t>(host - base_);

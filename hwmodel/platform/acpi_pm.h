@@ -1,5 +1,6 @@
-// The ACPI fixed-hardware block at one port range: PM1a event and control registers, PM timer. Writing SLP_EN with the sleep type of
-// S5 powers the machine off. The machine is always in ACPI mode (no SMI command port), so SCI_EN reads as one.
+// The ACPI fixed-hardware block at one port range: PM1a event and control registers, PM timer. Writing SLP_EN with the
+// sleep type of S5 powers the machine off. The machine is always in ACPI mode (no SMI command port), so SCI_EN reads as
+// one.
 #pragma once
 
 #include <functional>
@@ -11,7 +12,7 @@ namespace ringside::hw {
 class AcpiPm final : public Device {
  public:
   enum class TimerWidth : uint8_t { k24Bit, k32Bit };  // FADT flag TMR_VAL_EXT
-  static constexpr unsigned kSleepTypeS5 = 5;           // what the DSDT's \_S5 package must say
+  static constexpr unsigned kSleepTypeS5 = 5;          // what the DSDT's \_S5 package must say
   // Offsets in the block [ports.h kAcpiPm].
   static constexpr uint64_t kStatus = 0, kEnable = 2, kControl = 4, kTimer = 8;
 
@@ -26,7 +27,7 @@ class AcpiPm final : public Device {
 
  private:
   uint32_t timer_value() const;
-  void catch_up();   // TMR_STS for carries since the last look
+  void catch_up();  // TMR_STS for carries since the last look
   void update_sci();
   uint8_t read_byte(uint64_t offset);
   void write_byte(uint64_t offset, uint8_t value);

@@ -16,7 +16,8 @@ struct Fixture {
   unsigned power_offs = 0;
   AcpiPm pm;
   explicit Fixture(AcpiPm::TimerWidth width = AcpiPm::TimerWidth::k32Bit)
-      : pm(clock.queue, [this](bool level) { sci = level; }, width, [this] { ++power_offs; }) {}
+      : pm(
+            clock.queue, [this](bool level) { sci = level; }, width, [this] { ++power_offs; }) {}
   uint64_t in16(uint64_t offset) { return pm.read(offset, 2); }
 };
 

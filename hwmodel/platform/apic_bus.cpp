@@ -20,15 +20,20 @@ bool ApicBus::send(const ApicMessage& message) {
 bool ApicBus::send_to_lowest(const ApicMessage& message) {
   LocalApic* lowest = nullptr;
   for (auto& apic : local_) {
-    if (apic->matches(message) && (!lowest || apic->processor_priority() < lowest->processor_priority())) lowest = apic.get();
+    if (apic->matches(message) && (!lowest || apic->processor_priority() < lowest->processor_priority()))
+      lowest = apic.get();
   }
   return lowest && lowest->accept(message);
 }
 
 void ApicBus::send_ipi(const ApicMessage& message, Shorthand shorthand, LocalApic& sender) {
   switch (shorthand) {
-    case Shorthand::kNone: send(message); return;
-    case Shorthand::kSelf: sender.accept(message); return;
+    case Shorthand::kNone:
+      send(message);
+      return;
+    case Shorthand::kSelf:
+      sender.accept(message);
+      return;
     case Shorthand::kAll:
     case Shorthand::kAllButSelf:
       for (auto& apic : local_) {

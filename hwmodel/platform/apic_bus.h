@@ -1,5 +1,5 @@
-// What connects the APICs: takes a message from an I/O APIC or a local APIC to those it is for, with the arbitration of lowest-priority
-// delivery, and end-of-interrupt back to the I/O APIC. Called by the chipset, which owns both.
+// What connects the APICs: takes a message from an I/O APIC or a local APIC to those it is for, with the arbitration of
+// lowest-priority delivery, and end-of-interrupt back to the I/O APIC. Called by the chipset, which owns both.
 #pragma once
 
 #include <functional>

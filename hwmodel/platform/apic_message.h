@@ -15,7 +15,8 @@ constexpr uint32_t kXapicBroadcast = 0xff, kX2apicBroadcast = 0xffffffff;
 
 struct ApicMessage {
   uint32_t destination = 0;
-  bool broadcast = false;     // the sender's form of "everybody": physical 0xff from I/O APIC and xAPIC, any 0xffffffff from x2APIC
+  bool broadcast =
+      false;  // the sender's form of "everybody": physical 0xff from I/O APIC and xAPIC, any 0xffffffff from x2APIC
   DestinationMode destination_mode = DestinationMode::kPhysical;
   DeliveryMode delivery = DeliveryMode::kFixed;
   TriggerMode trigger = TriggerMode::kEdge;
@@ -24,9 +25,11 @@ struct ApicMessage {
 
 // Fields of the low word that ICR, LVT and redirection entries have in common.
 namespace apic_word {
-constexpr uint32_t kVector = 0xff, kDeliveryShift = 8, kDelivery = 7u << 8, kLogical = 1u << 11, kPending = 1u << 12, kPolarity = 1u << 13,
-                   kRemoteIrr = 1u << 14, kLevel = 1u << 15, kMasked = 1u << 16;
-constexpr DeliveryMode delivery(uint64_t word) { return static_cast<DeliveryMode>((word & kDelivery) >> kDeliveryShift); }
+constexpr uint32_t kVector = 0xff, kDeliveryShift = 8, kDelivery = 7u << 8, kLogical = 1u << 11, kPending = 1u << 12,
+                   kPolarity = 1u << 13, kRemoteIrr = 1u << 14, kLevel = 1u << 15, kMasked = 1u << 16;
+constexpr DeliveryMode delivery(uint64_t word) {
+  return static_cast<DeliveryMode>((word & kDelivery) >> kDeliveryShift);
+}
 constexpr TriggerMode trigger(uint64_t word) { return word & kLevel ? TriggerMode::kLevel : TriggerMode::kEdge; }
 constexpr DestinationMode destination_mode(uint64_t word) {
   return word & kLogical ? DestinationMode::kLogical : DestinationMode::kPhysical;

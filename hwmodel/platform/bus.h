@@ -25,9 +25,13 @@ class Bus {
   BusTarget find_mmio(GuestPhysical address) const;
 
  private:
-  struct Range { uint64_t first, last; Device* device; };
+  struct Range {
+    uint64_t first, last;
+    Device* device;
+  };
   static BusTarget find(const std::vector<Range>& ranges, uint64_t address);
-  static Result<void> claim(std::vector<Range>& ranges, uint64_t first, uint64_t count, Device& device, std::string_view kind);
+  static Result<void> claim(std::vector<Range>& ranges, uint64_t first, uint64_t count, Device& device,
+                            std::string_view kind);
   std::vector<Range> ports_, mmio_;
 };
 

@@ -7,9 +7,9 @@ namespace ringside::hw {
 
 struct CalendarTime {
   int64_t year = 1970;
-  unsigned month = 1, day = 1;                // from 1
+  unsigned month = 1, day = 1;  // from 1
   unsigned hour = 0, minute = 0, second = 0;
-  unsigned weekday = 5;                       // 1 is Sunday, as the MC146818 counts
+  unsigned weekday = 5;  // 1 is Sunday, as the MC146818 counts
 };
 
 CalendarTime calendar_time(int64_t seconds);

@@ -20,7 +20,8 @@ enum class Controller : uint8_t { kNone, kPic, kPit };
 bool within(uint16_t port, PortRange range) { return port >= range.first && port - range.first < range.count; }
 
 Controller controller_at(uint16_t port) {
-  if (within(port, ports::kMasterPic) || within(port, ports::kSlavePic) || within(port, ports::kElcr)) return Controller::kPic;
+  if (within(port, ports::kMasterPic) || within(port, ports::kSlavePic) || within(port, ports::kElcr))
+    return Controller::kPic;
   if (within(port, ports::kPit) || within(port, ports::kSystemControlB)) return Controller::kPit;
   return Controller::kNone;
 }
@@ -38,8 +39,14 @@ struct Chipset::Parts {
         pit(clock, [this](bool level) { set_irq(irq::kTimer, level); }),
         apics(clock, cpus,
               {.attention = attention,
-               .init = [&owner](unsigned cpu) { if (owner.on_init) owner.on_init(cpu); },
-               .start = [&owner](unsigned cpu, uint8_t vector) { if (owner.on_startup) owner.on_startup(cpu, vector); }}) {}
+               .init =
+                   [&owner](unsigned cpu) {
+                     if (owner.on_init) owner.on_init(cpu);
+                   },
+               .start =
+                   [&owner](unsigned cpu, uint8_t vector) {
+                     if (owner.on_startup) owner.on_startup(cpu, vector);
+                   }}) {}
 
   void set_irq(unsigned line, bool level) {
     if (line == irq::kCascade) return;  // inside the pair; pin 2 of the I/O APIC is the timer's
@@ -76,11 +83,16 @@ struct Chipset::Parts {
   }
 
   void write_port(uint16_t port, uint8_t value) {
-    if (within(port, ports::kMasterPic)) pic.write(0, port & 1, value);
-    else if (within(port, ports::kSlavePic)) pic.write(1, port & 1, value);
-    else if (within(port, ports::kElcr)) pic.write_elcr(port & 1, value);
-    else if (within(port, ports::kPit)) pit.write(port - ports::kPit.first, value);
-    else if (within(port, ports::kSystemControlB)) pit.write_control_b(value);
+    if (within(port, ports::kMasterPic))
+      pic.write(0, port & 1, value);
+    else if (within(port, ports::kSlavePic))
+      pic.write(1, port & 1, value);
+    else if (within(port, ports::kElcr))
+      pic.write_elcr(port & 1, value);
+    else if (within(port, ports::kPit))
+      pit.write(port - ports::kPit.first, value);
+    else if (within(port, ports::kSystemControlB))
+      pit.write_control_b(value);
   }
 
   bool is_local_apic(unsigned cpu, GuestPhysical address) const {
@@ -126,9 +138,12 @@ void Chipset::set_task_priority(unsigned cpu, uint8_t cr8) { parts_->apics.local
 
 bool Chipset::read_msr(unsigned cpu, uint32_t msr, uint64_t& value) {
   const LocalApic& apic = parts_->apics.local(cpu);
-  if (msr == kMsrApicBase) value = apic.base_msr();
-  else if (msr == kMsrTscDeadline) value = apic.tsc_deadline();
-  else return msr >= kMsrX2apicFirst && msr <= kMsrX2apicLast && apic.read_x2apic(msr - kMsrX2apicFirst, value);
+  if (msr == kMsrApicBase)
+    value = apic.base_msr();
+  else if (msr == kMsrTscDeadline)
+    value = apic.tsc_deadline();
+  else
+    return msr >= kMsrX2apicFirst && msr <= kMsrX2apicLast && apic.read_x2apic(msr - kMsrX2apicFirst, value);
   return true;
 }
 
@@ -146,7 +161,8 @@ bool Chipset::write_msr(unsigned cpu, uint32_t msr, uint64_t value) {
 bool Chipset::port_read(uint16_t port, unsigned size, uint32_t& value) {
   const Controller controller = controller_at(port);
   if (controller == Controller::kNone) return false;
-  value = static_cast<uint32_t>(read_lanes(port, size, [this](uint64_t lane) { return parts_->read_port(static_cast<uint16_t>(lane)); }));
+  value = static_cast<uint32_t>(
+      read_lanes(port, size, [this](uint64_t lane) { return parts_->read_port(static_cast<uint16_t>(lane)); }));
   if (observer) observer->on_device_access(name_of(controller), false, false, port, size, value);
   return true;
 }
@@ -155,7 +171,8 @@ bool Chipset::port_write(uint16_t port, unsigned size, uint32_t value) {
   const Controller controller = controller_at(port);
   if (controller == Controller::kNone) return false;
   if (observer) observer->on_device_access(name_of(controller), false, true, port, size, value);
-  write_lanes(port, size, value, [this](uint64_t lane, uint8_t byte) { parts_->write_port(static_cast<uint16_t>(lane), byte); });
+  write_lanes(port, size, value,
+              [this](uint64_t lane, uint8_t byte) { parts_->write_port(static_cast<uint16_t>(lane), byte); });
   return true;
 }
 
@@ -163,15 +180,17 @@ bool Chipset::owns_mmio(unsigned cpu, GuestPhysical address) const {
   return parts_->is_local_apic(cpu, address) || Parts::is_io_apic(address);
 }
 
-// Registers are 32 bits wide at multiples of 16. MODEL: other accesses are undefined in hardware [SDM 3A 10.4.1]; here a read gives
-// the bytes of the register it falls into and zero between registers, and a write that is not a whole register is ignored.
+// Registers are 32 bits wide at multiples of 16. MODEL: other accesses are undefined in hardware [SDM 3A 10.4.1]; here
+// a read gives the bytes of the register it falls into and zero between registers, and a write that is not a whole
+// register is ignored.
 bool Chipset::mmio_read(unsigned cpu, GuestPhysical address, unsigned size, uint64_t& value) {
   const bool local = parts_->is_local_apic(cpu, address);
   if (!local && !Parts::is_io_apic(address)) return false;
   const uint64_t offset = address.value & (mmio::kControllerBytes - 1), byte = offset & 0xf;
   value = 0;
   if (byte < 4) {
-    const uint32_t word = local ? parts_->apics.local(cpu).read_xapic(static_cast<unsigned>(offset >> 4)) : parts_->apics.io().read(offset - byte);
+    const uint32_t word = local ? parts_->apics.local(cpu).read_xapic(static_cast<unsigned>(offset >> 4))
+                                : parts_->apics.io().read(offset - byte);
     value = (word >> (8 * byte)) & value_mask(size);
   }
   if (observer) observer->on_device_access(local ? "lapic" : "ioapic", true, false, address.value, size, value);

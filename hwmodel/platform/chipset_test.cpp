@@ -7,6 +7,7 @@
 #include <tuple>
 #include <vector>
 
+#include "hwmodel/mmu/address_width.h"
 #include "hwmodel/platform/frequencies.h"
 #include "hwmodel/platform/manual_clock.h"
 #include "hwmodel/platform/ports.h"
@@ -19,9 +20,27 @@ namespace {
 
 constexpr uint64_t kApic = mmio::kLocalApic, kIoApic = mmio::kIoApic;
 enum ApicOffset : uint64_t {
-  kId = 0x20, kVersion = 0x30, kTpr = 0x80, kPpr = 0xa0, kEoi = 0xb0, kLdr = 0xd0, kDfr = 0xe0, kSvr = 0xf0, kIsr = 0x100, kTmr = 0x180,
-  kIrr = 0x200, kEsr = 0x280, kIcr = 0x300, kIcrHigh = 0x310, kLvtTimer = 0x320, kLvtLint0 = 0x350, kLvtLint1 = 0x360, kLvtError = 0x370,
-  kInitial = 0x380, kCurrent = 0x390, kDivide = 0x3e0
+  kId = 0x20,
+  kVersion = 0x30,
+  kTpr = 0x80,
+  kPpr = 0xa0,
+  kEoi = 0xb0,
+  kLdr = 0xd0,
+  kDfr = 0xe0,
+  kSvr = 0xf0,
+  kIsr = 0x100,
+  kTmr = 0x180,
+  kIrr = 0x200,
+  kEsr = 0x280,
+  kIcr = 0x300,
+  kIcrHigh = 0x310,
+  kLvtTimer = 0x320,
+  kLvtLint0 = 0x350,
+  kLvtLint1 = 0x360,
+  kLvtError = 0x370,
+  kInitial = 0x380,
+  kCurrent = 0x390,
+  kDivide = 0x3e0
 };
 constexpr uint32_t kMasked = 1u << 16, kLevel = 1u << 15, kRemoteIrr = 1u << 14, kLogical = 1u << 11;
 constexpr uint32_t kPeriodic = 1u << 17, kTscDeadline = 2u << 17;
@@ -29,7 +48,8 @@ constexpr uint32_t kMsrBase = 0x1b, kMsrDeadline = 0x6e0;
 constexpr uint64_t kX2apicBase = 0xfee00d00;
 
 struct Fixture {
-  explicit Fixture(unsigned cpus = 1) : chipset(clock.queue, cpus, [this](unsigned cpu) { attention.push_back(cpu); }) {}
+  explicit Fixture(unsigned cpus = 1)
+      : chipset(clock.queue, cpus, [this](unsigned cpu) { attention.push_back(cpu); }) {}
 
   ManualClock clock;
   std::vector<unsigned> attention;
@@ -40,7 +60,9 @@ struct Fixture {
     REQUIRE(chipset.mmio_read(cpu, GuestPhysical(kApic + offset), 4, value));
     return static_cast<uint32_t>(value);
   }
-  void set_apic(uint64_t offset, uint32_t value, unsigned cpu = 0) { REQUIRE(chipset.mmio_write(cpu, GuestPhysical(kApic + offset), 4, value)); }
+  void set_apic(uint64_t offset, uint32_t value, unsigned cpu = 0) {
+    REQUIRE(chipset.mmio_write(cpu, GuestPhysical(kApic + offset), 4, value));
+  }
   uint32_t io(uint32_t index) {
     uint64_t value = 0;
     chipset.mmio_write(0, GuestPhysical(kIoApic), 4, index);
@@ -86,7 +108,8 @@ struct Fixture {
 
 }  // namespace
 
-// --- virtual wire -----------------------------------------------------------------------------------------------------
+// --- virtual wire
+// -----------------------------------------------------------------------------------------------------
 
 TEST_CASE("without any APIC set-up the 8259A's interrupts reach the first CPU, and only that") {
   Fixture f(2);
@@ -151,7 +174,8 @@ TEST_CASE("virtual wire through pin 0 of the I/O APIC") {
   CHECK(f.take() == 0x21);
 }
 
-// --- I/O APIC ----------------------------------------------------------------------------------------------------------
+// --- I/O APIC
+// ----------------------------------------------------------------------------------------------------------
 
 TEST_CASE("the I/O APIC's identity") {
   Fixture f;
@@ -255,7 +279,8 @@ TEST_CASE("a PIT in mode 2 through the I/O APIC, as Linux's check_timer wants it
   CHECK(ticks == 24);
 }
 
-// --- local APIC ----------------------------------------------------------------------------------------------------------
+// --- local APIC
+// ----------------------------------------------------------------------------------------------------------
 
 TEST_CASE("the local APIC's identity and reset state") {
   Fixture f(3);
@@ -328,7 +353,8 @@ TEST_CASE("one-shot timer: counts the divided clock, interrupts once") {
 }
 
 TEST_CASE("every divide value") {
-  const std::vector<std::pair<uint32_t, uint64_t>> table{{0x0, 2}, {0x1, 4}, {0x2, 8}, {0x3, 16}, {0x8, 32}, {0x9, 64}, {0xa, 128}, {0xb, 1}};
+  const std::vector<std::pair<uint32_t, uint64_t>> table{{0x0, 2},  {0x1, 4},  {0x2, 8},   {0x3, 16},
+                                                         {0x8, 32}, {0x9, 64}, {0xa, 128}, {0xb, 1}};
   for (const auto& [configuration, divide] : table) {
     Fixture f;
     f.enable_apic();
@@ -466,8 +492,9 @@ TEST_CASE("the register page moves with IA32_APIC_BASE") {
   CHECK(f.chipset.mmio_read(0, GuestPhysical(0xd0000030), 4, value));
   CHECK(value == 0x50014);
   CHECK_FALSE(f.chipset.mmio_read(0, GuestPhysical(kApic + 0x30), 4, value));
-  CHECK_FALSE(f.chipset.write_msr(0, kMsrBase, 0xfee00901));                 // reserved bit
-  CHECK_FALSE(f.chipset.write_msr(0, kMsrBase, 0xfee00900 | 1ull << 60));
+  CHECK_FALSE(f.chipset.write_msr(0, kMsrBase, 0xfee00901));  // reserved bit
+  CHECK_FALSE(f.chipset.write_msr(0, kMsrBase, 0xfee00900 | 1ull << kPhysicalAddressBits));
+  CHECK(f.chipset.write_msr(0, kMsrBase, 0xfee00900 | 1ull << (kPhysicalAddressBits - 1)));
 }
 
 TEST_CASE("odd accesses to register pages are harmless") {
@@ -484,7 +511,8 @@ TEST_CASE("odd accesses to register pages are harmless") {
   CHECK_FALSE(f.chipset.mmio_read(0, GuestPhysical(0xfed00000), 4, value));
 }
 
-// --- x2APIC ----------------------------------------------------------------------------------------------------------------
+// --- x2APIC
+// ----------------------------------------------------------------------------------------------------------------
 
 TEST_CASE("x2APIC: same registers as MSRs, the page is gone") {
   Fixture f;
@@ -510,10 +538,13 @@ TEST_CASE("x2APIC: what does not exist, is read-only or has reserved bits set is
   Fixture f;
   REQUIRE(f.chipset.write_msr(0, kMsrBase, kX2apicBase));
   uint64_t value = 0;
-  for (const uint32_t msr : {0x800u, 0x801u, 0x809u, 0x80bu, 0x80cu, 0x80eu, 0x82fu, 0x831u, 0x83fu}) CHECK_FALSE(f.chipset.read_msr(0, msr, value));
-  for (const uint32_t msr : {0x802u, 0x803u, 0x80au, 0x80du, 0x80eu, 0x810u, 0x820u, 0x831u, 0x839u}) CHECK_FALSE(f.chipset.write_msr(0, msr, 0));
-  const std::vector<std::pair<uint32_t, uint64_t>> bad{{0x808, 0x100}, {0x80b, 1}, {0x80f, 0x400}, {0x828, 1}, {0x830, 0x100000}, {0x832, 0x80000},
-                                                       {0x838, 1ull << 32}, {0x83e, 0x4}, {0x83f, 0x100}};
+  for (const uint32_t msr : {0x800u, 0x801u, 0x809u, 0x80bu, 0x80cu, 0x80eu, 0x82fu, 0x831u, 0x83fu})
+    CHECK_FALSE(f.chipset.read_msr(0, msr, value));
+  for (const uint32_t msr : {0x802u, 0x803u, 0x80au, 0x80du, 0x80eu, 0x810u, 0x820u, 0x831u, 0x839u})
+    CHECK_FALSE(f.chipset.write_msr(0, msr, 0));
+  const std::vector<std::pair<uint32_t, uint64_t>> bad{{0x808, 0x100},      {0x80b, 1},        {0x80f, 0x400},
+                                                       {0x828, 1},          {0x830, 0x100000}, {0x832, 0x80000},
+                                                       {0x838, 1ull << 32}, {0x83e, 0x4},      {0x83f, 0x100}};
   for (const auto& [msr, bits] : bad) CHECK_FALSE(f.chipset.write_msr(0, msr, bits));
   CHECK_FALSE(f.chipset.read_msr(0, 0x840, value));
   CHECK_FALSE(f.chipset.read_msr(0, 0x7ff, value));
@@ -530,7 +561,8 @@ TEST_CASE("mode changes of IA32_APIC_BASE follow the state diagram") {
   CHECK(f.apic(kSvr) == 0xff);  // as after reset
 }
 
-// --- several CPUs -------------------------------------------------------------------------------------------------------------
+// --- several CPUs
+// -------------------------------------------------------------------------------------------------------------
 
 TEST_CASE("physical, broadcast and shorthand IPIs") {
   Fixture f(3);
@@ -636,13 +668,16 @@ TEST_CASE("NMI, INIT and SIPI reach the other CPU") {
   CHECK_FALSE(f.chipset.nmi_pending(1));
 }
 
-// --- accesses ---------------------------------------------------------------------------------------------------------------
+// --- accesses
+// ---------------------------------------------------------------------------------------------------------------
 
 TEST_CASE("an observer sees every access to a controller and nothing else") {
   struct Recorder final : Observer {
     std::string log;
-    void on_device_access(std::string_view device, bool mmio, bool write, uint64_t address, unsigned size, uint64_t value) override {
-      log += fmt::format("{} {} {} {:x}/{}={:x};", device, mmio ? "mmio" : "port", write ? "w" : "r", address, size, value);
+    void on_device_access(std::string_view device, bool mmio, bool write, uint64_t address, unsigned size,
+                          uint64_t value) override {
+      log += fmt::format("{} {} {} {:x}/{}={:x};", device, mmio ? "mmio" : "port", write ? "w" : "r", address, size,
+                         value);
     }
   } recorder;
   Fixture f;

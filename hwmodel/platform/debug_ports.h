@@ -1,5 +1,5 @@
-// Ports a kernel writes to be heard without a driver: the debug console 0xE9, isa-debug-exit 0xF4, and Ringside's marker.
-// Each hands what it gets to a function of whoever plugs it in.
+// Ports a kernel writes to be heard without a driver: the debug console 0xE9, isa-debug-exit 0xF4, and Ringside's
+// marker. Each hands what it gets to a function of whoever plugs it in.
 #pragma once
 
 #include <functional>
@@ -34,7 +34,8 @@ class DebugExit final : public Device {
   std::function<void(uint32_t)> exit_;
 };
 
-// A guest marks a phase of its work: the value goes into the trace. Narrow writes are zero-extended; reads give the last marker.
+// A guest marks a phase of its work: the value goes into the trace. Narrow writes are zero-extended; reads give the
+// last marker.
 class MarkerPort final : public Device {
  public:
   explicit MarkerPort(std::function<void(uint32_t)> mark) : mark_(std::move(mark)) {}

@@ -21,7 +21,8 @@ ApicMessage IoApic::message_of(uint64_t entry) const {
           .vector = static_cast<uint8_t>(entry & apic_word::kVector)};
 }
 
-// MODEL: `level` means asserted; the polarity bit is kept but does not invert, since the lines of this machine have no voltage.
+// MODEL: `level` means asserted; the polarity bit is kept but does not invert, since the lines of this machine have no
+// voltage.
 void IoApic::set_pin(unsigned pin, bool level) {
   if (pin >= kPins) return;
   const bool rises = level && !level_[pin];
@@ -92,9 +93,12 @@ void IoApic::write_register(uint32_t value) {
   const uint64_t written = uint64_t{0xffffffff} << shift & kWritable;
   uint64_t& entry = entries_[pin];
   entry = (entry & ~written) | (uint64_t{value} << shift & written);
-  // Linux clears a stuck remote IRR by making the pin edge-triggered for a moment [Linux arch/x86/kernel/apic/io_apic.c __eoi_ioapic_pin].
-  if (!(entry & apic_word::kLevel)) entry &= ~uint64_t{apic_word::kRemoteIrr};
-  else if (level_[pin]) service(pin);
+  // Linux clears a stuck remote IRR by making the pin edge-triggered for a moment [Linux arch/x86/kernel/apic/io_apic.c
+  // __eoi_ioapic_pin].
+  if (!(entry & apic_word::kLevel))
+    entry &= ~uint64_t{apic_word::kRemoteIrr};
+  else if (level_[pin])
+    service(pin);
 }
 
 }  // namespace ringside::hw

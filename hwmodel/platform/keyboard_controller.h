@@ -1,5 +1,6 @@
-// An 8042 keyboard controller with neither keyboard nor mouse attached: its own commands work (self test, A20 gate, CPU reset), what is
-// sent to a device comes back as a time-out at once. Offset 0 is the data port 0x60, offset 4 the command port 0x64.
+// An 8042 keyboard controller with neither keyboard nor mouse attached: its own commands work (self test, A20 gate, CPU
+// reset), what is sent to a device comes back as a time-out at once. Offset 0 is the data port 0x60, offset 4 the
+// command port 0x64.
 #pragma once
 
 #include <functional>
@@ -22,14 +23,15 @@ class KeyboardController final : public Device {
   void answer(uint8_t value, uint8_t status_bits = 0);
 
   std::function<void()> reset_;
-  uint8_t status_ = 0x14;        // keyboard not locked, self test passed
+  uint8_t status_ = 0x14;  // keyboard not locked, self test passed
   uint8_t output_ = 0;
-  uint8_t configuration_ = 0x75; // translation, both clocks off, self test passed, keyboard interrupt on
-  uint8_t output_port_ = 0xdf;   // A20 open, reset line high
-  uint8_t expects_ = 0;          // the command whose data byte comes next; 0: none
+  uint8_t configuration_ = 0x75;  // translation, both clocks off, self test passed, keyboard interrupt on
+  uint8_t output_port_ = 0xdf;    // A20 open, reset line high
+  uint8_t expects_ = 0;           // the command whose data byte comes next; 0: none
 };
 
-// What to plug in at the command port: the controller's two ports are no contiguous range (0x61 between them is the timer's).
+// What to plug in at the command port: the controller's two ports are no contiguous range (0x61 between them is the
+// timer's).
 class KeyboardCommandPort final : public Device {
  public:
   explicit KeyboardCommandPort(KeyboardController& controller) : controller_(controller) {}

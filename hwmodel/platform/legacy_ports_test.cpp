@@ -34,7 +34,8 @@ TEST_CASE("keyboard controller: no data, never busy, pulse of 0xfe resets") {
   CHECK(k.resets == 1);
 }
 
-// [Linux drivers/input/serio/i8042.c i8042_controller_init, i8042_check_aux]: every answer is there at once and nothing is found.
+// [Linux drivers/input/serio/i8042.c i8042_controller_init, i8042_check_aux]: every answer is there at once and nothing
+// is found.
 TEST_CASE("keyboard controller: a driver's probe needs no time-out") {
   Keyboard k;
   k.command(0x20);
@@ -54,7 +55,7 @@ TEST_CASE("keyboard controller: a driver's probe needs no time-out") {
   CHECK(k.data() == 0x01);
   k.command(0xaa);
   CHECK(k.data() == 0x55);
-  k.data(0xf2);             // identify, to a keyboard that is not there
+  k.data(0xf2);  // identify, to a keyboard that is not there
   CHECK((k.status() & 0x41) == 0x41);
   CHECK(k.data() == 0xfe);
   CHECK((k.status() & 0x41) == 0x00);

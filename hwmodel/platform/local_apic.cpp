@@ -1,18 +1,38 @@
 #include "hwmodel/platform/local_apic.h"
 
+#include "hwmodel/mmu/address_width.h"
+
 namespace ringside::hw {
 namespace {
 
 // Register indices: xAPIC offset / 16, x2APIC MSR - 0x800 [SDM 3A table 10-1, table 10-6].
 enum Register : unsigned {
-  kId = 0x02, kVersionRegister = 0x03, kTaskPriority = 0x08, kArbitrationPriority = 0x09, kProcessorPriority = 0x0a, kEoi = 0x0b,
-  kRemoteRead = 0x0c, kLogicalDestination = 0x0d, kDestinationFormat = 0x0e, kSpurious = 0x0f, kInService = 0x10, kTriggerMode = 0x18,
-  kRequests = 0x20, kErrorStatus = 0x28, kIcrLow = 0x30, kIcrHigh = 0x31, kFirstLvt = 0x32, kInitialCount = 0x38, kCurrentCount = 0x39,
-  kDivide = 0x3e, kSelfIpi = 0x3f
+  kId = 0x02,
+  kVersionRegister = 0x03,
+  kTaskPriority = 0x08,
+  kArbitrationPriority = 0x09,
+  kProcessorPriority = 0x0a,
+  kEoi = 0x0b,
+  kRemoteRead = 0x0c,
+  kLogicalDestination = 0x0d,
+  kDestinationFormat = 0x0e,
+  kSpurious = 0x0f,
+  kInService = 0x10,
+  kTriggerMode = 0x18,
+  kRequests = 0x20,
+  kErrorStatus = 0x28,
+  kIcrLow = 0x30,
+  kIcrHigh = 0x31,
+  kFirstLvt = 0x32,
+  kInitialCount = 0x38,
+  kCurrentCount = 0x39,
+  kDivide = 0x3e,
+  kSelfIpi = 0x3f
 };
 
-// IA32_APIC_BASE [SDM 3A figure 10-5]: 51:12 page | 11 enabled | 10 x2APIC | 8 bootstrap processor.
-constexpr uint64_t kBasePage = 0x000ffffffffff000, kBaseEnabled = 1u << 11, kBaseX2apic = 1u << 10, kBaseBootstrap = 1u << 8;
+// IA32_APIC_BASE [SDM 3A figure 10-5]: MAXPHYADDR-1:12 page | 11 enabled | 10 x2APIC | 8 bootstrap processor.
+constexpr uint64_t kBasePage = ((uint64_t{1} << kPhysicalAddressBits) - 1) & ~uint64_t{0xfff}, kBaseEnabled = 1u << 11,
+                   kBaseX2apic = 1u << 10, kBaseBootstrap = 1u << 8;
 constexpr uint64_t kBaseKnown = kBasePage | kBaseEnabled | kBaseX2apic | kBaseBootstrap;
 constexpr uint64_t kResetPage = 0xfee00000;
 
@@ -26,7 +46,8 @@ constexpr uint8_t kFirstLegalVector = 16;
 // ESR [SDM 3A 10.5.3 "Error Handling"].
 constexpr uint32_t kSendIllegalVector = 1u << 5, kReceiveIllegalVector = 1u << 6, kIllegalRegister = 1u << 7;
 
-// Writable bits of the LVT entries in register order: timer, thermal, performance, LINT0, LINT1, error [SDM 3A figure 10-8].
+// Writable bits of the LVT entries in register order: timer, thermal, performance, LINT0, LINT1, error [SDM 3A figure
+// 10-8].
 constexpr uint32_t kLvtWritable[6] = {0x700ff, 0x107ff, 0x107ff, 0x1a7ff, 0x1a7ff, 0x100ff};
 constexpr uint32_t kLvtReadOnly = apic_word::kPending | apic_word::kRemoteIrr;
 constexpr unsigned kTimerModeShift = 17;
@@ -34,11 +55,14 @@ constexpr unsigned kTimerModeShift = 17;
 }  // namespace
 
 LocalApic::LocalApic(unsigned cpu, Clock& clock, ApicPeers& peers)
-    : cpu_(cpu), peers_(peers), base_(kResetPage | kBaseEnabled | (cpu == 0 ? kBaseBootstrap : 0)), timer_(clock, [this] { fire_lvt(kTimer); }) {
+    : cpu_(cpu),
+      peers_(peers),
+      base_(kResetPage | kBaseEnabled | (cpu == 0 ? kBaseBootstrap : 0)),
+      timer_(clock, [this] { fire_lvt(kTimer); }) {
   reset();
   if (cpu != 0) return;
-  // MODEL: no firmware runs. The first CPU starts as firmware leaves it, in virtual wire mode: enabled, the 8259A's interrupts through
-  // LINT0, NMIs through LINT1 [MP 1.4 3.6.2.2 "Virtual Wire Mode"].
+  // MODEL: no firmware runs. The first CPU starts as firmware leaves it, in virtual wire mode: enabled, the 8259A's
+  // interrupts through LINT0, NMIs through LINT1 [MP 1.4 3.6.2.2 "Virtual Wire Mode"].
   spurious_ = kSpuriousReset | kSpuriousEnabled;
   lvt_[kLint0] = static_cast<uint32_t>(DeliveryMode::kExtInt) << apic_word::kDeliveryShift;
   lvt_[kLint1] = static_cast<uint32_t>(DeliveryMode::kNmi) << apic_word::kDeliveryShift;
@@ -106,8 +130,10 @@ void LocalApic::set_task_priority(uint8_t cr8) {
 
 void LocalApic::request(uint8_t vector, TriggerMode trigger) {
   requests_.add(vector);
-  if (trigger == TriggerMode::kLevel) level_.add(vector);
-  else level_.remove(vector);
+  if (trigger == TriggerMode::kLevel)
+    level_.add(vector);
+  else
+    level_.remove(vector);
   look();
 }
 
@@ -123,8 +149,10 @@ void LocalApic::fire_lvt(Lvt entry) {
   const uint32_t word = lvt_[entry];
   if (word & apic_word::kMasked) return;
   const auto vector = static_cast<uint8_t>(word & apic_word::kVector);
-  if (vector >= kFirstLegalVector) request(vector, TriggerMode::kEdge);
-  else if (entry != kError) record_error(kReceiveIllegalVector);
+  if (vector >= kFirstLegalVector)
+    request(vector, TriggerMode::kEdge);
+  else if (entry != kError)
+    record_error(kReceiveIllegalVector);
 }
 
 void LocalApic::record_error(uint32_t bit) {
@@ -133,7 +161,8 @@ void LocalApic::record_error(uint32_t bit) {
   if (first) fire_lvt(kError);
 }
 
-// --- messages ---------------------------------------------------------------------------------------------------------
+// --- messages
+// ---------------------------------------------------------------------------------------------------------
 
 uint32_t LocalApic::id_register() const { return mode() == Mode::kX2apic ? cpu_ : xapic_id_; }
 
@@ -177,32 +206,39 @@ bool LocalApic::accept(const ApicMessage& message) {
       reset();
       peers_.init_cpu(cpu_);
       return true;
-    case DeliveryMode::kStartup: peers_.start_cpu(cpu_, message.vector); return true;
-    case DeliveryMode::kSmi:       // MODEL: no system management mode
-    case DeliveryMode::kExtInt:    // only the I/O APIC's pin says this, and the chipset passes INTR on by level
-    case DeliveryMode::kReserved: return false;
+    case DeliveryMode::kStartup:
+      peers_.start_cpu(cpu_, message.vector);
+      return true;
+    case DeliveryMode::kSmi:     // MODEL: no system management mode
+    case DeliveryMode::kExtInt:  // only the I/O APIC's pin says this, and the chipset passes INTR on by level
+    case DeliveryMode::kReserved:
+      return false;
   }
   return false;
 }
 
 void LocalApic::send(uint32_t low, uint32_t destination) {
   const bool x2apic = mode() == Mode::kX2apic;
-  ApicMessage message{.destination = x2apic ? destination : destination >> kXapicIdShift,
-                      .broadcast = false,
-                      .destination_mode = apic_word::destination_mode(low),
-                      .delivery = apic_word::delivery(low),
-                      .trigger = TriggerMode::kEdge,  // every interprocessor interrupt is [SDM 3A 10.6.1, note on the trigger mode]
-                      .vector = static_cast<uint8_t>(low & apic_word::kVector)};
+  ApicMessage message{
+      .destination = x2apic ? destination : destination >> kXapicIdShift,
+      .broadcast = false,
+      .destination_mode = apic_word::destination_mode(low),
+      .delivery = apic_word::delivery(low),
+      .trigger = TriggerMode::kEdge,  // every interprocessor interrupt is [SDM 3A 10.6.1, note on the trigger mode]
+      .vector = static_cast<uint8_t>(low & apic_word::kVector)};
   const bool physical = message.destination_mode == DestinationMode::kPhysical;
-  message.broadcast = x2apic ? message.destination == kX2apicBroadcast : physical && message.destination == kXapicBroadcast;
+  message.broadcast =
+      x2apic ? message.destination == kX2apicBroadcast : physical && message.destination == kXapicBroadcast;
   const bool has_vector = message.delivery == DeliveryMode::kFixed || message.delivery == DeliveryMode::kLowestPriority;
   if (has_vector && message.vector < kFirstLegalVector) return record_error(kSendIllegalVector);
   // INIT level de-assert set the arbitration IDs of the Pentium; later processors ignore it.
-  if (message.delivery == DeliveryMode::kInit && !(low & kIcrAssert) && apic_word::trigger(low) == TriggerMode::kLevel) return;
+  if (message.delivery == DeliveryMode::kInit && !(low & kIcrAssert) && apic_word::trigger(low) == TriggerMode::kLevel)
+    return;
   peers_.send_ipi(message, static_cast<Shorthand>((low >> kIcrShorthandShift) & 3), *this);
 }
 
-// --- registers --------------------------------------------------------------------------------------------------------
+// --- registers
+// --------------------------------------------------------------------------------------------------------
 
 bool LocalApic::known_register(unsigned index, uint32_t& value) const {
   if (index >= kInService && index < kRequests + 8) {
@@ -215,23 +251,56 @@ bool LocalApic::known_register(unsigned index, uint32_t& value) const {
     return true;
   }
   switch (index) {
-    case kId: value = id_register(); return true;
-    case kVersionRegister: value = kVersion; return true;
-    case kTaskPriority: value = task_priority_; return true;
-    case kArbitrationPriority: value = processor_priority(); return true;
-    case kProcessorPriority: value = processor_priority(); return true;
-    case kEoi: value = 0; return true;
-    case kRemoteRead: value = 0; return true;
-    case kLogicalDestination: value = logical_destination(); return true;
-    case kDestinationFormat: value = destination_format_; return true;
-    case kSpurious: value = spurious_; return true;
-    case kErrorStatus: value = errors_seen_; return true;
-    case kIcrLow: value = icr_low_; return true;
-    case kIcrHigh: value = icr_high_; return true;
-    case kInitialCount: value = timer_.initial_count(); return true;
-    case kCurrentCount: value = timer_.current_count(); return true;
-    case kDivide: value = timer_.divide_configuration(); return true;
-    default: return false;
+    case kId:
+      value = id_register();
+      return true;
+    case kVersionRegister:
+      value = kVersion;
+      return true;
+    case kTaskPriority:
+      value = task_priority_;
+      return true;
+    case kArbitrationPriority:
+      value = processor_priority();
+      return true;
+    case kProcessorPriority:
+      value = processor_priority();
+      return true;
+    case kEoi:
+      value = 0;
+      return true;
+    case kRemoteRead:
+      value = 0;
+      return true;
+    case kLogicalDestination:
+      value = logical_destination();
+      return true;
+    case kDestinationFormat:
+      value = destination_format_;
+      return true;
+    case kSpurious:
+      value = spurious_;
+      return true;
+    case kErrorStatus:
+      value = errors_seen_;
+      return true;
+    case kIcrLow:
+      value = icr_low_;
+      return true;
+    case kIcrHigh:
+      value = icr_high_;
+      return true;
+    case kInitialCount:
+      value = timer_.initial_count();
+      return true;
+    case kCurrentCount:
+      value = timer_.current_count();
+      return true;
+    case kDivide:
+      value = timer_.divide_configuration();
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -249,15 +318,22 @@ void LocalApic::write_xapic(unsigned index, uint32_t value) {
 
 // What both forms write. Read-only registers ignore it; the x2APIC form refuses it before it comes here.
 void LocalApic::write_register(unsigned index, uint32_t value) {
-  if (index >= kFirstLvt && index < kFirstLvt + kLvtEntries) return write_lvt(static_cast<Lvt>(index - kFirstLvt), value);
+  if (index >= kFirstLvt && index < kFirstLvt + kLvtEntries)
+    return write_lvt(static_cast<Lvt>(index - kFirstLvt), value);
   switch (index) {
     case kTaskPriority:
       task_priority_ = static_cast<uint8_t>(value);
       return look();
-    case kEoi: return end_of_interrupt();
-    case kLogicalDestination: logical_ = value & 0xff000000; return;
-    case kDestinationFormat: destination_format_ = value | kFormatFixed; return;
-    case kSpurious: return write_spurious(value);
+    case kEoi:
+      return end_of_interrupt();
+    case kLogicalDestination:
+      logical_ = value & 0xff000000;
+      return;
+    case kDestinationFormat:
+      destination_format_ = value | kFormatFixed;
+      return;
+    case kSpurious:
+      return write_spurious(value);
     case kErrorStatus:  // the write latches what was collected since the last one [SDM 3A 10.5.3]
       errors_seen_ = errors_;
       errors_ = 0;
@@ -265,10 +341,15 @@ void LocalApic::write_register(unsigned index, uint32_t value) {
     case kIcrLow:
       icr_low_ = value & kIcrWritable;
       return send(icr_low_, icr_high_);
-    case kIcrHigh: icr_high_ = mode() == Mode::kX2apic ? value : value & 0xff000000; return;
-    case kInitialCount: return timer_.set_initial_count(value);
-    case kDivide: return timer_.set_divide(value);
-    default: return;
+    case kIcrHigh:
+      icr_high_ = mode() == Mode::kX2apic ? value : value & 0xff000000;
+      return;
+    case kInitialCount:
+      return timer_.set_initial_count(value);
+    case kDivide:
+      return timer_.set_divide(value);
+    default:
+      return;
   }
 }
 
@@ -287,16 +368,25 @@ void LocalApic::write_lvt(Lvt entry, uint32_t value) {
 void LocalApic::write_spurious(uint32_t value) {
   spurious_ = value & kSpuriousWritable;
   if (software_enabled()) return;
-  for (uint32_t& word : lvt_) word |= apic_word::kMasked;  // [SDM 3A 10.4.7.2 "Local APIC State After It Has Been Software Disabled"]
+  for (uint32_t& word : lvt_)
+    word |= apic_word::kMasked;  // [SDM 3A 10.4.7.2 "Local APIC State After It Has Been Software Disabled"]
 }
 
 bool LocalApic::read_x2apic(unsigned index, uint64_t& value) const {
   if (mode() != Mode::kX2apic) return false;
   switch (index) {
-    case kIcrLow: value = uint64_t{icr_high_} << 32 | icr_low_; return true;
-    case kIcrHigh: case kDestinationFormat: case kArbitrationPriority: case kRemoteRead:  // not in this form
-    case kEoi: case kSelfIpi: return false;                                              // write-only
-    default: break;
+    case kIcrLow:
+      value = uint64_t{icr_high_} << 32 | icr_low_;
+      return true;
+    case kIcrHigh:
+    case kDestinationFormat:
+    case kArbitrationPriority:
+    case kRemoteRead:  // not in this form
+    case kEoi:
+    case kSelfIpi:
+      return false;  // write-only
+    default:
+      break;
   }
   uint32_t word = 0;
   if (!known_register(index, word)) return false;
@@ -304,7 +394,8 @@ bool LocalApic::read_x2apic(unsigned index, uint64_t& value) const {
   return true;
 }
 
-// Reserved bits and read-only registers are #GP [SDM 3A 10.12.1.2 "x2APIC Register Address Space", 10.12.1.3 "Reserved Bit Checking"].
+// Reserved bits and read-only registers are #GP [SDM 3A 10.12.1.2 "x2APIC Register Address Space", 10.12.1.3 "Reserved
+// Bit Checking"].
 bool LocalApic::write_x2apic(unsigned index, uint64_t value) {
   if (mode() != Mode::kX2apic) return false;
   uint64_t writable;
@@ -312,13 +403,28 @@ bool LocalApic::write_x2apic(unsigned index, uint64_t value) {
     writable = kLvtWritable[index - kFirstLvt] | kLvtReadOnly;
   } else {
     switch (index) {
-      case kTaskPriority: case kSelfIpi: writable = 0xff; break;
-      case kEoi: case kErrorStatus: writable = 0; break;
-      case kSpurious: writable = kSpuriousWritable; break;
-      case kIcrLow: writable = 0xffffffff00000000 | kIcrWritable; break;
-      case kInitialCount: writable = 0xffffffff; break;
-      case kDivide: writable = kDivideWritable; break;
-      default: return false;
+      case kTaskPriority:
+      case kSelfIpi:
+        writable = 0xff;
+        break;
+      case kEoi:
+      case kErrorStatus:
+        writable = 0;
+        break;
+      case kSpurious:
+        writable = kSpuriousWritable;
+        break;
+      case kIcrLow:
+        writable = 0xffffffff00000000 | kIcrWritable;
+        break;
+      case kInitialCount:
+        writable = 0xffffffff;
+        break;
+      case kDivide:
+        writable = kDivideWritable;
+        break;
+      default:
+        return false;
     }
   }
   if (value & ~writable) return false;
@@ -332,7 +438,8 @@ bool LocalApic::write_x2apic(unsigned index, uint64_t value) {
   return true;
 }
 
-// Allowed ways [SDM 3A figure 10-27 "Local x2APIC State Transitions"]: disabled to xAPIC to x2APIC, and from both back to disabled.
+// Allowed ways [SDM 3A figure 10-27 "Local x2APIC State Transitions"]: disabled to xAPIC to x2APIC, and from both back
+// to disabled.
 bool LocalApic::write_base_msr(uint64_t value) {
   if (value & ~kBaseKnown) return false;
   const bool enabled = value & kBaseEnabled, x2apic = value & kBaseX2apic;

@@ -1,5 +1,6 @@
-// The local APIC of one CPU: requests by priority, its local sources (timer, LINT pins, errors), interprocessor interrupts, in xAPIC
-// (memory-mapped) and x2APIC (MSR) form. Called by the chipset; talks to the others through ApicPeers. [SDM 3A 10]
+// The local APIC of one CPU: requests by priority, its local sources (timer, LINT pins, errors), interprocessor
+// interrupts, in xAPIC (memory-mapped) and x2APIC (MSR) form. Called by the chipset; talks to the others through
+// ApicPeers. [SDM 3A 10]
 #pragma once
 
 #include <array>
@@ -36,9 +37,9 @@ class LocalApic {
   Mode mode() const;
 
   // --- the CPU's side ---
-  int deliverable() const;            // the vector the CPU would take now, or -1
-  int acknowledge();                  // takes it: IRR to ISR
-  bool accepts_external() const;      // the 8259A's INTR reaches the CPU through this APIC (virtual wire) or around it
+  int deliverable() const;        // the vector the CPU would take now, or -1
+  int acknowledge();              // takes it: IRR to ISR
+  bool accepts_external() const;  // the 8259A's INTR reaches the CPU through this APIC (virtual wire) or around it
   bool nmi_pending() const { return nmi_pending_; }
   void acknowledge_nmi() { nmi_pending_ = false; }
   uint8_t task_priority() const { return static_cast<uint8_t>(task_priority_ >> 4); }
@@ -56,7 +57,7 @@ class LocalApic {
   bool write_x2apic(unsigned index, uint64_t value);
   uint64_t base_msr() const { return base_; }
   bool write_base_msr(uint64_t value);
-  uint64_t page() const;              // guest-physical page of the registers
+  uint64_t page() const;  // guest-physical page of the registers
   uint64_t tsc_deadline() const { return timer_.tsc_deadline().value; }
   void write_tsc_deadline(uint64_t value) { timer_.set_tsc_deadline(Cycles(value)); }
 
@@ -82,11 +83,11 @@ class LocalApic {
   unsigned cpu_;
   ApicPeers& peers_;
   uint64_t base_;
-  VectorSet requests_, in_service_, level_;   // IRR, ISR, TMR
+  VectorSet requests_, in_service_, level_;  // IRR, ISR, TMR
   uint8_t task_priority_ = 0;
   uint32_t xapic_id_ = 0, logical_ = 0, destination_format_ = 0, spurious_ = 0;
   uint32_t icr_low_ = 0, icr_high_ = 0;
-  uint32_t errors_ = 0, errors_seen_ = 0;     // collected, and latched for the guest by its write to ESR
+  uint32_t errors_ = 0, errors_seen_ = 0;  // collected, and latched for the guest by its write to ESR
   std::array<uint32_t, kLvtEntries> lvt_{};
   ApicTimer timer_;
   bool nmi_pending_ = false;

@@ -10,8 +10,10 @@ class ManualClock {
   Cycles now() const { return now_; }
   void advance_to(Cycles target) {
     while (queue.next_deadline() <= target) {
-      if (queue.next_deadline() > now_) now_ = queue.next_deadline();
-      else now_ += 1;  // overdue: time moves on as it would in a run loop
+      if (queue.next_deadline() > now_)
+        now_ = queue.next_deadline();
+      else
+        now_ += 1;  // overdue: time moves on as it would in a run loop
       queue.run_due(now_);
     }
     if (target > now_) now_ = target;

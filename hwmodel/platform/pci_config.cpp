@@ -5,10 +5,12 @@
 namespace ringside::hw {
 namespace {
 
-// CONFIG_ADDRESS [PCI 2.3, 3.2.2.3.2]: 31 enable | 23:16 bus | 15:11 device | 10:8 function | 7:2 register. The others read as 0.
+// CONFIG_ADDRESS [PCI 2.3, 3.2.2.3.2]: 31 enable | 23:16 bus | 15:11 device | 10:8 function | 7:2 register. The others
+// read as 0.
 constexpr uint32_t kAddressBits = 0x80fffffc;
 
-// Reset control [ICH9 13.7.5 "RST_CNT"]: bit 1 hard or soft, bit 2 resets when it goes from 0 to 1, bit 3 full (power cycled).
+// Reset control [ICH9 13.7.5 "RST_CNT"]: bit 1 hard or soft, bit 2 resets when it goes from 0 to 1, bit 3 full (power
+// cycled).
 constexpr uint8_t kResetCpu = 0x04, kResetBits = 0x0e;
 
 }  // namespace

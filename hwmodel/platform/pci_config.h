@@ -1,5 +1,5 @@
-// PCI configuration mechanism #1 with an empty bus behind it (the address register works, data read as all ones), and the reset
-// control register 0xCF9, which lies inside its port range.
+// PCI configuration mechanism #1 with an empty bus behind it (the address register works, data read as all ones), and
+// the reset control register 0xCF9, which lies inside its port range.
 #pragma once
 
 #include <functional>

@@ -5,13 +5,16 @@ namespace {
 
 constexpr unsigned kCascadeInput = 2, kSpuriousInput = 7;
 
-// ICW1: 4 marks it | 3 level-triggered (a PC's chipset ignores it in favour of ELCR [82371AB 4.2.2.1 "ICW1"]) | 1 single | 0 ICW4 follows.
+// ICW1: 4 marks it | 3 level-triggered (a PC's chipset ignores it in favour of ELCR [82371AB 4.2.2.1 "ICW1"]) | 1
+// single | 0 ICW4 follows.
 constexpr uint8_t kIcw1 = 0x10, kIcw1Single = 0x02, kIcw1NeedsIcw4 = 0x01;
 // ICW4: 4 special fully nested | 1 automatic EOI | 0 8086 mode.
 constexpr uint8_t kIcw4SpecialFullyNested = 0x10, kIcw4AutomaticEoi = 0x02;
-// OCW2: 7 rotate | 6 specific | 5 EOI | 2:0 input. OCW3: 6:5 special mask (10 off, 11 on) | 3 marks it | 2 poll | 1:0 read (10 IRR, 11 ISR).
+// OCW2: 7 rotate | 6 specific | 5 EOI | 2:0 input. OCW3: 6:5 special mask (10 off, 11 on) | 3 marks it | 2 poll | 1:0
+// read (10 IRR, 11 ISR).
 constexpr uint8_t kOcw2Rotate = 0x80, kOcw2Specific = 0x40, kOcw2Eoi = 0x20;
-constexpr uint8_t kOcw3 = 0x08, kOcw3EnableSpecialMask = 0x40, kOcw3SpecialMask = 0x20, kOcw3Poll = 0x04, kOcw3Read = 0x02, kOcw3InService = 0x01;
+constexpr uint8_t kOcw3 = 0x08, kOcw3EnableSpecialMask = 0x40, kOcw3SpecialMask = 0x20, kOcw3Poll = 0x04,
+                  kOcw3Read = 0x02, kOcw3InService = 0x01;
 constexpr uint8_t kPollPending = 0x80;
 
 uint8_t bit(unsigned input) { return static_cast<uint8_t>(1u << input); }
@@ -23,10 +26,14 @@ uint8_t bit(unsigned input) { return static_cast<uint8_t>(1u << input); }
 void Pic::set_line(unsigned input, bool level) {
   const uint8_t b = bit(input);
   const bool was = lines_ & b;
-  if (level) lines_ |= b;
-  else lines_ &= static_cast<uint8_t>(~b);
-  if (!level) requests_ &= static_cast<uint8_t>(~b);
-  else if (!was || (level_triggered_ & b)) requests_ |= b;
+  if (level)
+    lines_ |= b;
+  else
+    lines_ &= static_cast<uint8_t>(~b);
+  if (!level)
+    requests_ &= static_cast<uint8_t>(~b);
+  else if (!was || (level_triggered_ & b))
+    requests_ |= b;
 }
 
 void Pic::set_level_triggered(uint8_t mask) {
@@ -49,7 +56,8 @@ int Pic::pending_input() const {
   uint8_t holding = in_service_;
   if (special_mask_) holding &= static_cast<uint8_t>(~mask_);
   // In special fully nested mode a slave in service may interrupt itself [8259A "The Special Fully Nested Mode"].
-  if (special_fully_nested_ && role_ == Role::kMaster && request == static_cast<int>(kCascadeInput)) holding &= static_cast<uint8_t>(~bit(kCascadeInput));
+  if (special_fully_nested_ && role_ == Role::kMaster && request == static_cast<int>(kCascadeInput))
+    holding &= static_cast<uint8_t>(~bit(kCascadeInput));
   const int serving = highest(holding);
   return serving < 0 || rank(static_cast<unsigned>(request)) < rank(static_cast<unsigned>(serving)) ? request : -1;
 }
@@ -59,8 +67,10 @@ int Pic::acknowledge() {
   if (input < 0) return -1;
   const uint8_t b = bit(static_cast<unsigned>(input));
   if (!(level_triggered_ & b)) requests_ &= static_cast<uint8_t>(~b);
-  if (!automatic_eoi_) in_service_ |= b;
-  else if (rotate_in_automatic_eoi_) first_priority_ = static_cast<uint8_t>((input + 1) & 7);
+  if (!automatic_eoi_)
+    in_service_ |= b;
+  else if (rotate_in_automatic_eoi_)
+    first_priority_ = static_cast<uint8_t>((input + 1) & 7);
   return input;
 }
 
@@ -76,13 +86,18 @@ uint8_t Pic::read(unsigned a0) {
 
 void Pic::write(unsigned a0, uint8_t value) {
   if (!a0) {
-    if (value & kIcw1) icw1(value);
-    else if (value & kOcw3) ocw3(value);
-    else ocw2(value);
+    if (value & kIcw1)
+      icw1(value);
+    else if (value & kOcw3)
+      ocw3(value);
+    else
+      ocw2(value);
     return;
   }
   switch (expects_) {
-    case Expects::kNothing: mask_ = value; return;
+    case Expects::kNothing:
+      mask_ = value;
+      return;
     case Expects::kIcw2:
       vector_base_ = value & 0xf8;
       expects_ = !single_ ? Expects::kIcw3 : needs_icw4_ ? Expects::kIcw4 : Expects::kNothing;
@@ -122,7 +137,8 @@ void Pic::ocw2(uint8_t value) {
     return;
   }
   if (!eoi && !rotate) return;  // no operation
-  // A non-specific EOI in special mask mode does not end an interrupt whose input is masked [8259A "Special Mask Mode"].
+  // A non-specific EOI in special mask mode does not end an interrupt whose input is masked [8259A "Special Mask
+  // Mode"].
   const uint8_t candidates = special_mask_ ? in_service_ & static_cast<uint8_t>(~mask_) : in_service_;
   const int input = specific ? level : highest(candidates);
   if (eoi) end_of_interrupt(input);
@@ -131,8 +147,10 @@ void Pic::ocw2(uint8_t value) {
 
 void Pic::ocw3(uint8_t value) {
   if (value & kOcw3EnableSpecialMask) special_mask_ = value & kOcw3SpecialMask;
-  if (value & kOcw3Poll) poll_ = true;
-  else if (value & kOcw3Read) read_in_service_ = value & kOcw3InService;
+  if (value & kOcw3Poll)
+    poll_ = true;
+  else if (value & kOcw3Read)
+    read_in_service_ = value & kOcw3InService;
 }
 
 void PicPair::update() {

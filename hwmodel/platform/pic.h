@@ -11,16 +11,18 @@ class Pic {
  public:
   enum class Role : uint8_t { kMaster, kSlave };
   // `level_allowed`: which inputs ELCR may switch to level-triggered.
-  Pic(Role role, uint8_t vector_base, uint8_t level_allowed) : role_(role), vector_base_(vector_base), level_allowed_(level_allowed) {}
+  Pic(Role role, uint8_t vector_base, uint8_t level_allowed)
+      : role_(role), vector_base_(vector_base), level_allowed_(level_allowed) {}
 
   void set_line(unsigned input, bool level);
   // INT: an unmasked request of higher priority than what is in service.
   bool output() const { return pending_input() >= 0; }
-  // The input whose request INTA accepts, or -1 if there is none any more (the chip then answers with the vector of input 7).
+  // The input whose request INTA accepts, or -1 if there is none any more (the chip then answers with the vector of
+  // input 7).
   int acknowledge();
   uint8_t vector(unsigned input) const { return static_cast<uint8_t>(vector_base_ | input); }
 
-  uint8_t read(unsigned a0);                 // a0: 0 command port, 1 data port
+  uint8_t read(unsigned a0);  // a0: 0 command port, 1 data port
   void write(unsigned a0, uint8_t value);
   uint8_t level_triggered() const { return level_triggered_; }
   void set_level_triggered(uint8_t mask);
@@ -46,7 +48,7 @@ class Pic {
   // MODEL: no firmware runs. The pair starts as firmware leaves it (vectors 0x08 and 0x70), with every input masked.
   uint8_t mask_ = 0xff;
   uint8_t level_triggered_ = 0;
-  uint8_t first_priority_ = 0;               // the input of highest priority; rotation moves it
+  uint8_t first_priority_ = 0;  // the input of highest priority; rotation moves it
   Expects expects_ = Expects::kNothing;
   bool needs_icw4_ = false, single_ = false;
   bool automatic_eoi_ = false, rotate_in_automatic_eoi_ = false, special_mask_ = false, special_fully_nested_ = false;
@@ -78,7 +80,8 @@ class PicPair {
   void update();
 
   std::function<void(bool)> output_;
-  // The timer, the keyboard and the cascade, the clock and the coprocessor stay edge-triggered [82371AB 4.2.2.7 "ELCR1"].
+  // The timer, the keyboard and the cascade, the clock and the coprocessor stay edge-triggered [82371AB 4.2.2.7
+  // "ELCR1"].
   Pic master_{Pic::Role::kMaster, 0x08, 0xf8};
   Pic slave_{Pic::Role::kSlave, 0x70, 0xde};
   bool level_ = false;

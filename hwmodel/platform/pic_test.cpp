@@ -113,7 +113,7 @@ TEST_CASE("a request whose line falls before the acknowledge is withdrawn; then 
   f.pic.set_line(4, true);
   f.pic.set_line(4, false);
   CHECK_FALSE(f.pic.output());
-  CHECK(f.pic.acknowledge() == 0x27);   // spurious
+  CHECK(f.pic.acknowledge() == 0x27);    // spurious
   CHECK(f.in_service(kMaster) == 0x00);  // by which a kernel knows
 }
 

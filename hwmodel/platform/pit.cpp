@@ -12,7 +12,8 @@ constexpr uint8_t kGate2 = 0x01, kControlBKept = 0x0f, kRefreshToggle = 0x10, kO
 // The refresh toggle changes with every request of counter 1 as a BIOS programs it: 18 ticks, 15 us.
 constexpr uint64_t kRefreshTicks = 18;
 
-static_assert(kClockHz / kPitHz * 2 > kShortestTimerPeriod, "the shortest period, 2 ticks, respects kShortestTimerPeriod");
+static_assert(kClockHz / kPitHz * 2 > kShortestTimerPeriod,
+              "the shortest period, 2 ticks, respects kShortestTimerPeriod");
 
 }  // namespace
 
@@ -23,8 +24,9 @@ Pit::Pit(Clock& clock, IrqLine timer_line)
 
 uint64_t Pit::tick() const { return ticks_at(clock_.now(), kPitHz); }
 
-// MODEL: only rises of counter 0's output are timer events. The interrupt line falls just before it rises again, so a request is not
-// withdrawn by the low half of mode 3's square wave, as it would be in hardware if the guest kept interrupts off for that long.
+// MODEL: only rises of counter 0's output are timer events. The interrupt line falls just before it rises again, so a
+// request is not withdrawn by the low half of mode 3's square wave, as it would be in hardware if the guest kept
+// interrupts off for that long.
 void Pit::timer_due() {
   const uint64_t now = tick();
   if (now < due_) return arm(now);
@@ -36,8 +38,10 @@ void Pit::timer_due() {
 
 void Pit::arm(uint64_t now) {
   due_ = channels_[0].next_rise(now);
-  if (due_ == PitChannel::kNever) clock_.disarm(timer_);
-  else clock_.arm(timer_, time_of_tick(due_, kPitHz));
+  if (due_ == PitChannel::kNever)
+    clock_.disarm(timer_);
+  else
+    clock_.arm(timer_, time_of_tick(due_, kPitHz));
 }
 
 // After the guest reprogrammed counter 0. The line stays high through the low pulses that are no events.
@@ -78,7 +82,8 @@ void Pit::read_back(uint8_t command) {
 uint8_t Pit::read_control_b() {
   const uint64_t now = tick();
   const bool refresh = (now / kRefreshTicks) & 1;
-  return static_cast<uint8_t>(control_b_ | (refresh ? kRefreshToggle : 0) | (channels_[kSpeakerChannel].output(now) ? kOutput2 : 0));
+  return static_cast<uint8_t>(control_b_ | (refresh ? kRefreshToggle : 0) |
+                              (channels_[kSpeakerChannel].output(now) ? kOutput2 : 0));
 }
 
 void Pit::write_control_b(uint8_t value) {

@@ -6,11 +6,13 @@ namespace {
 constexpr uint8_t kStatusOutput = 0x80, kStatusNullCount = 0x40;
 
 uint16_t to_bcd(uint64_t value) {
-  return static_cast<uint16_t>(value % 10 | (value / 10 % 10) << 4 | (value / 100 % 10) << 8 | (value / 1000 % 10) << 12);
+  return static_cast<uint16_t>(value % 10 | (value / 10 % 10) << 4 | (value / 100 % 10) << 8 |
+                               (value / 1000 % 10) << 12);
 }
 
 uint64_t from_bcd(uint16_t value) {
-  return (value & 0xf) + (value >> 4 & 0xf) * uint64_t{10} + (value >> 8 & 0xf) * uint64_t{100} + (value >> 12) * uint64_t{1000};
+  return (value & 0xf) + (value >> 4 & 0xf) * uint64_t{10} + (value >> 8 & 0xf) * uint64_t{100} +
+         (value >> 12) * uint64_t{1000};
 }
 
 }  // namespace
@@ -31,9 +33,12 @@ void PitChannel::write_control(uint8_t control, uint64_t tick) {
 
 void PitChannel::write_data(uint8_t value, uint64_t tick) {
   switch (access_) {
-    case Access::kLow: return load(value, tick);
-    case Access::kHigh: return load(static_cast<uint16_t>(value << 8), tick);
-    case Access::kLowThenHigh: break;
+    case Access::kLow:
+      return load(value, tick);
+    case Access::kHigh:
+      return load(static_cast<uint16_t>(value << 8), tick);
+    case Access::kLowThenHigh:
+      break;
   }
   high_byte_next_ = !high_byte_next_;
   if (!high_byte_next_) return load(static_cast<uint16_t>(value << 8 | low_byte_), tick);
@@ -98,8 +103,10 @@ void PitChannel::set_gate(bool gate, uint64_t tick) {
     period_ = next_period_;
     next_period_ = 0;
   }
-  if (triggered() || periodic()) start(tick + 1);
-  else if (counting_) start_ = tick - (paused_ < tick ? paused_ : tick);
+  if (triggered() || periodic())
+    start(tick + 1);
+  else if (counting_)
+    start_ = tick - (paused_ < tick ? paused_ : tick);
 }
 
 bool PitChannel::output(uint64_t tick) const {
@@ -111,11 +118,16 @@ bool PitChannel::output(uint64_t tick) const {
   if (!counting_) return mode_ != 0;
   const uint64_t e = elapsed(tick);
   switch (mode_) {
-    case 0: return e >= period_;
-    case 1: return tick < start_ || e >= period_;
-    case 2: return !gate_ || e % period_ != period_ - 1;
-    case 3: return !gate_ || e % period_ < high_ticks();
-    default: return e != period_;  // the strobe of modes 4 and 5 is one tick long
+    case 0:
+      return e >= period_;
+    case 1:
+      return tick < start_ || e >= period_;
+    case 2:
+      return !gate_ || e % period_ != period_ - 1;
+    case 3:
+      return !gate_ || e % period_ < high_ticks();
+    default:
+      return e != period_;  // the strobe of modes 4 and 5 is one tick long
   }
 }
 
@@ -158,7 +170,8 @@ void PitChannel::latch_count(uint64_t tick) {
   latched_bytes_ = access_ == Access::kLowThenHigh ? 2 : 1;
 }
 
-// Status [8254 figure 11]: 7 output | 6 null count: what was written has not reached the counter | 5:4 access | 3:1 mode | 0 BCD.
+// Status [8254 figure 11]: 7 output | 6 null count: what was written has not reached the counter | 5:4 access | 3:1
+// mode | 0 BCD.
 void PitChannel::latch_status(uint64_t tick) {
   settle(tick);
   if (status_latched_) return;

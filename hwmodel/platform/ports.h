@@ -1,5 +1,5 @@
-// Every port of the platform, with the reason for its place. Devices do not read this (they see offsets); whoever plugs them into
-// a Bus does, and the ACPI tables and the guests of tests/ repeat numbers from here.
+// Every port of the platform, with the reason for its place. Devices do not read this (they see offsets); whoever plugs
+// them into a Bus does, and the ACPI tables and the guests of tests/ repeat numbers from here.
 #pragma once
 
 #include <cstdint>
@@ -28,13 +28,14 @@ constexpr PortRange kPciConfig{0xcf8, 8};  // 0xcf9, a byte inside it, is the re
 constexpr PortRange kDebugConsole{0xe9, 1};  // [Bochs port_e9_hack; QEMU -device isa-debugcon]
 constexpr PortRange kDebugExit{0xf4, 4};     // [QEMU -device isa-debug-exit,iobase=0xf4,iosize=0x04]
 
-// Ringside's own: a 32-bit value marks a point in the trace. Behind isa-debug-exit, in the old coprocessor's range 0xf0-0xff that
-// every PC reserves and no device of the last thirty years uses; one OUT with an 8-bit immediate reaches it.
+// Ringside's own: a 32-bit value marks a point in the trace. Behind isa-debug-exit, in the old coprocessor's range
+// 0xf0-0xff that every PC reserves and no device of the last thirty years uses; one OUT with an 8-bit immediate reaches
+// it.
 constexpr PortRange kMarker{0xf8, 4};
 
 // The ACPI block, where QEMU and its firmware put theirs; clear of every ISA device.
 constexpr PortRange kAcpiPm{0x600, 12};
-constexpr uint16_t kPm1aEvent = 0x600;    // status 0x600, enable 0x602
+constexpr uint16_t kPm1aEvent = 0x600;  // status 0x600, enable 0x602
 constexpr uint16_t kPm1aControl = 0x604;
 constexpr uint16_t kPmTimer = 0x608;
 constexpr uint16_t kResetControl = 0xcf9;  // FADT RESET_REG; RESET_VALUE below
@@ -43,7 +44,8 @@ constexpr uint8_t kResetValue = 0x06;
 
 namespace irq {
 constexpr unsigned kTimer = 0, kKeyboard = 1, kCascade = 2, kCom1 = 4, kRtc = 8, kSci = 9;
-// GSI of an ISA line: the timer arrives at pin 2 of the I/O APIC, where the cascade would be (MADT interrupt source override).
+// GSI of an ISA line: the timer arrives at pin 2 of the I/O APIC, where the cascade would be (MADT interrupt source
+// override).
 constexpr unsigned gsi(unsigned isa_line) { return isa_line == kTimer ? 2 : isa_line; }
 }  // namespace irq
 

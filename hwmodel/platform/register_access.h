@@ -1,5 +1,5 @@
-// Helpers for devices made of byte registers: a wider access is one access per byte lane, lowest address first, as an ISA bus
-// splits it. Used by the devices of this folder.
+// Helpers for devices made of byte registers: a wider access is one access per byte lane, lowest address first, as an
+// ISA bus splits it. Used by the devices of this folder.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,8 @@ constexpr uint64_t value_mask(unsigned size) { return size >= 8 ? ~uint64_t{0} :
 template <class ReadByte>
 uint64_t read_lanes(uint64_t offset, unsigned size, ReadByte read_byte) {
   uint64_t value = 0;
-  for (unsigned i = 0; i < size && i < 8; ++i) value |= static_cast<uint64_t>(static_cast<uint8_t>(read_byte(offset + i))) << (8 * i);
+  for (unsigned i = 0; i < size && i < 8; ++i)
+    value |= static_cast<uint64_t>(static_cast<uint8_t>(read_byte(offset + i))) << (8 * i);
   return value;
 }
 

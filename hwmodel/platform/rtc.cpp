@@ -12,7 +12,21 @@ namespace {
 
 // Time, alarm and control registers [MC146818A figure 10 "Address Map"]; what lies behind is memory.
 enum Register : uint8_t {
-  kSeconds, kSecondsAlarm, kMinutes, kMinutesAlarm, kHours, kHoursAlarm, kWeekday, kDay, kMonth, kYear, kA, kB, kC, kD, kCentury = 0x32
+  kSeconds,
+  kSecondsAlarm,
+  kMinutes,
+  kMinutesAlarm,
+  kHours,
+  kHoursAlarm,
+  kWeekday,
+  kDay,
+  kMonth,
+  kYear,
+  kA,
+  kB,
+  kC,
+  kD,
+  kCentury = 0x32
 };
 
 // A: 7 UIP | 6:4 divider (010: the 32768 Hz crystal runs, 11x: held in reset) | 3:0 rate of the periodic interrupt.
@@ -22,11 +36,11 @@ constexpr uint8_t kSet = 0x80, kPeriodic = 0x40, kAlarm = 0x20, kUpdate = 0x10, 
 constexpr uint8_t kInterrupts = kPeriodic | kAlarm | kUpdate;
 // C: 7 IRQF | 6 PF | 5 AF | 4 UF, cleared by reading. D: 7 the memory's battery is good.
 constexpr uint8_t kInterruptFlag = 0x80, kValidMemory = 0x80;
-constexpr uint8_t kPm = 0x80;          // hours, in 12-hour mode
-constexpr uint8_t kAlarmAny = 0xc0;    // an alarm register with both bits set matches anything
+constexpr uint8_t kPm = 0x80;        // hours, in 12-hour mode
+constexpr uint8_t kAlarmAny = 0xc0;  // an alarm register with both bits set matches anything
 
-// UIP is set for the last 244 us before an update, time enough for a program to read all registers after seeing it clear.
-// MODEL: the update itself (1984 us in hardware) takes no time.
+// UIP is set for the last 244 us before an update, time enough for a program to read all registers after seeing it
+// clear. MODEL: the update itself (1984 us in hardware) takes no time.
 constexpr uint64_t kUpdateWarning = 244'000;
 constexpr int64_t kSecondsPerDay = 86400;
 constexpr int64_t kLastSecondOf9999 = 253402300799;  // two registers of two digits hold no later year
@@ -36,8 +50,12 @@ bool is_time(uint8_t index) { return index <= kYear ? !(index & 1) || index >= k
 }  // namespace
 
 Rtc::Rtc(Clock& clock, IrqLine irq, int64_t epoch_seconds, uint64_t memory_bytes)
-    : clock_(clock), irq_(std::move(irq)), timer_(clock.add_timer([this] { catch_up(); })),
-      base_seconds_(std::clamp<int64_t>(epoch_seconds, 0, kLastSecondOf9999)), base_time_(clock.now()), seen_(clock.now()) {
+    : clock_(clock),
+      irq_(std::move(irq)),
+      timer_(clock.add_timer([this] { catch_up(); })),
+      base_seconds_(std::clamp<int64_t>(epoch_seconds, 0, kLastSecondOf9999)),
+      base_time_(clock.now()),
+      seen_(clock.now()) {
   cmos_[kA] = 0x26;  // divider running, 1024 Hz
   cmos_[kB] = k24Hours;
   cmos_[kD] = kValidMemory;
@@ -52,11 +70,11 @@ void Rtc::store_memory_sizes(uint64_t memory_bytes) {
   constexpr uint64_t kKiB = 1024, kMiB = 1024 * kKiB;
   const uint64_t low = std::min(memory_bytes, PhysicalMemory::kHoleStart), high = memory_bytes - low;
   const uint64_t extended = std::min<uint64_t>((low - std::min(low, kMiB)) / kKiB, 0xffff);
-  store(0x15, 640, 2);                                                                             // KiB below 640 KiB
-  store(0x17, extended, 2);                                                                        // KiB above 1 MiB
+  store(0x15, 640, 2);       // KiB below 640 KiB
+  store(0x17, extended, 2);  // KiB above 1 MiB
   store(0x30, extended, 2);
-  store(0x34, std::min<uint64_t>((low - std::min(low, 16 * kMiB)) / (64 * kKiB), 0xffff), 2);        // 64 KiB above 16 MiB
-  store(0x5b, std::min<uint64_t>(high / (64 * kKiB), 0xffffff), 3);                                 // 64 KiB above 4 GiB
+  store(0x34, std::min<uint64_t>((low - std::min(low, 16 * kMiB)) / (64 * kKiB), 0xffff), 2);  // 64 KiB above 16 MiB
+  store(0x5b, std::min<uint64_t>(high / (64 * kKiB), 0xffffff), 3);                            // 64 KiB above 4 GiB
   cmos_[0x14] = 0x06;  // equipment: x87, pointing device; no floppy, VGA
   unsigned sum = 0;
   for (unsigned i = 0x10; i <= 0x2d; ++i) sum += cmos_[i];
@@ -77,7 +95,9 @@ void Rtc::write(uint64_t offset, unsigned size, uint64_t value) {
 
 bool Rtc::updating() const { return !(cmos_[kB] & kSet) && (cmos_[kA] & kDividerReset) != kDividerReset; }
 
-int64_t Rtc::seconds_at(Cycles time) const { return base_seconds_ + static_cast<int64_t>((time - base_time_) / kClockHz); }
+int64_t Rtc::seconds_at(Cycles time) const {
+  return base_seconds_ + static_cast<int64_t>((time - base_time_) / kClockHz);
+}
 
 uint8_t Rtc::read_data() {
   catch_up();
@@ -100,11 +120,13 @@ void Rtc::write_data(uint8_t value) {
   catch_up();
   const Cycles now = clock_.now();
   const bool was_updating = updating();
-  // The registers hold the time only while they are looked at: bring them up to date before they or their format change.
+  // The registers hold the time only while they are looked at: bring them up to date before they or their format
+  // change.
   if (was_updating) load_time_registers(seconds_at(now));
   const uint64_t into_second = (now - base_time_) % kClockHz;
   cmos_[index_] = index_ == kA ? value & static_cast<uint8_t>(~kUpdateInProgress) : value;
-  if (index_ == kB && (value & kSet)) cmos_[kB] &= static_cast<uint8_t>(~kUpdate);  // [MC146818A "SET"]: setting it clears UIE
+  if (index_ == kB && (value & kSet))
+    cmos_[kB] &= static_cast<uint8_t>(~kUpdate);  // [MC146818A "SET"]: setting it clears UIE
   if (is_time(index_) || was_updating != updating()) {
     base_seconds_ = seconds_in_registers();
     // A new time of day keeps the phase of the running second; a started divider begins one.
@@ -157,11 +179,15 @@ int64_t Rtc::seconds_in_registers() const {
 
 bool Rtc::alarm_matches(int64_t seconds) const {
   const CalendarTime time = calendar_time(seconds);
-  const auto matches = [this](Register index, uint8_t value) { return cmos_[index] >= kAlarmAny || cmos_[index] == value; };
-  return matches(kSecondsAlarm, encode(time.second)) && matches(kMinutesAlarm, encode(time.minute)) && matches(kHoursAlarm, encode_hour(time.hour));
+  const auto matches = [this](Register index, uint8_t value) {
+    return cmos_[index] >= kAlarmAny || cmos_[index] == value;
+  };
+  return matches(kSecondsAlarm, encode(time.second)) && matches(kMinutesAlarm, encode(time.minute)) &&
+         matches(kHoursAlarm, encode_hour(time.hour));
 }
 
-// Ticks between periodic interrupts [MC146818A table 5]: rates 1 and 2 are 256 and 128 Hz, from 3 on 32768 Hz >> (rate - 1).
+// Ticks between periodic interrupts [MC146818A table 5]: rates 1 and 2 are 256 and 128 Hz, from 3 on 32768 Hz >> (rate
+// - 1).
 uint64_t Rtc::period() const {
   const unsigned rate = cmos_[kA] & kRate;
   if (rate == 0 || (cmos_[kA] & kDividerReset) == kDividerReset) return 0;
@@ -204,8 +230,10 @@ void Rtc::arm() {
     const uint64_t next_second = now.value - (now - base_time_) % kClockHz + kClockHz;
     next = std::min(next, next_second);
   }
-  if (next == ~uint64_t{0}) clock_.disarm(timer_);
-  else clock_.arm(timer_, Cycles(next));
+  if (next == ~uint64_t{0})
+    clock_.disarm(timer_);
+  else
+    clock_.arm(timer_, Cycles(next));
 }
 
 }  // namespace ringside::hw

@@ -20,10 +20,13 @@ struct Fixture {
   unsigned edges = 0;
   Rtc rtc;
   explicit Fixture(uint64_t memory = 64 << 20)
-      : rtc(clock.queue, [this](bool level) {
-          edges += level && !irq;
-          irq = level;
-        }, kEpoch, memory) {}
+      : rtc(
+            clock.queue,
+            [this](bool level) {
+              edges += level && !irq;
+              irq = level;
+            },
+            kEpoch, memory) {}
   unsigned get(uint8_t index) {
     rtc.write(0, 1, index);
     return static_cast<unsigned>(rtc.read(1, 1));

@@ -22,8 +22,10 @@ void TimerQueue::arm(Timer timer, Cycles when) {
   const bool was_next = slot.deadline == next_;
   slot.deadline = when;
   slot.sequence = next_sequence_++;
-  if (when <= next_) next_ = when;
-  else if (was_next) find_next();
+  if (when <= next_)
+    next_ = when;
+  else if (was_next)
+    find_next();
   if (next_ != before && !running_ && on_change) on_change();
 }
 
@@ -36,7 +38,8 @@ void TimerQueue::run_due(Cycles now) {
     Slot* due = nullptr;
     for (Slot& slot : slots_) {
       if (slot.deadline == kNever || slot.deadline > now || slot.sequence >= end) continue;
-      if (!due || slot.deadline < due->deadline || (slot.deadline == due->deadline && slot.sequence < due->sequence)) due = &slot;
+      if (!due || slot.deadline < due->deadline || (slot.deadline == due->deadline && slot.sequence < due->sequence))
+        due = &slot;
     }
     if (!due) break;
     due->deadline = kNever;

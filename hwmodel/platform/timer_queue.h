@@ -1,5 +1,6 @@
-// The Clock of a machine whose run loop asks for the next deadline and calls back when it has passed. Deterministic: what is
-// due fires in order of (deadline, order of arming). The run loop of the model owns one; so can kvm's, with the host's clock.
+// The Clock of a machine whose run loop asks for the next deadline and calls back when it has passed. Deterministic:
+// what is due fires in order of (deadline, order of arming). The run loop of the model owns one; so can kvm's, with the
+// host's clock.
 #pragma once
 
 #include <functional>
@@ -26,8 +27,8 @@ class TimerQueue final : public Clock {
   void disarm(Timer timer) override { arm(timer, kNever); }
 
   Cycles next_deadline() const { return next_; }
-  // Fires every timer whose deadline is not after `now`, each at most once: a callback that re-arms into the past is due
-  // again in the next call, so a storm of timers cannot keep this from returning.
+  // Fires every timer whose deadline is not after `now`, each at most once: a callback that re-arms into the past is
+  // due again in the next call, so a storm of timers cannot keep this from returning.
   void run_due(Cycles now);
 
  private:
@@ -39,7 +40,7 @@ class TimerQueue final : public Clock {
   void find_next();
 
   std::function<Cycles()> now_;
-  std::vector<Slot> slots_;      // a PC has a dozen timers: a scan of this array beats a heap
+  std::vector<Slot> slots_;  // a PC has a dozen timers: a scan of this array beats a heap
   Cycles next_ = kNever;
   uint64_t next_sequence_ = 0;
   bool running_ = false;

@@ -5,38 +5,63 @@
 // Registers [PC16550D 8.0 "Registers"], offset with DLAB clear (set: 0 and 1 are the divisor):
 //   0 RBR/THR | 1 IER | 2 IIR/FCR | 3 LCR | 4 MCR | 5 LSR | 6 MSR | 7 SCR
 //
-// MODEL: transmission takes no guest time. A byte written to THR leaves at once whatever the divisor says, so THRE and TEMT are always
-// set and a boot log does not cost 87 us a character. The receiver's character time-out is immediate too: bytes below the FIFO's
-// trigger level are announced by it at once.
+// MODEL: transmission takes no guest time. A byte written to THR leaves at once whatever the divisor says, so THRE and
+// TEMT are always set and a boot log does not cost 87 us a character. The receiver's character time-out is immediate
+// too: bytes below the FIFO's trigger level are announced by it at once.
 
 namespace ringside::hw {
 namespace {
 
-enum Register : unsigned { kData, kInterruptEnable, kInterruptId, kLineControl, kModemControl, kLineStatus, kModemStatus, kScratch };
+enum Register : unsigned {
+  kData,
+  kInterruptEnable,
+  kInterruptId,
+  kLineControl,
+  kModemControl,
+  kLineStatus,
+  kModemStatus,
+  kScratch
+};
 
-namespace ier { constexpr uint8_t kReceived = 1, kTransmitterEmpty = 2, kLineStatus = 4, kModemStatus = 8, kAll = 0x0f; }
+namespace ier {
+constexpr uint8_t kReceived = 1, kTransmitterEmpty = 2, kLineStatus = 4, kModemStatus = 8, kAll = 0x0f;
+}
 // Identification, by priority [PC16550D table IV].
 namespace iir {
-constexpr uint8_t kNone = 0x01, kLineStatus = 0x06, kReceived = 0x04, kTimeOut = 0x0c, kTransmitterEmpty = 0x02, kModemStatus = 0x00, kFifos = 0xc0;
+constexpr uint8_t kNone = 0x01, kLineStatus = 0x06, kReceived = 0x04, kTimeOut = 0x0c, kTransmitterEmpty = 0x02,
+                  kModemStatus = 0x00, kFifos = 0xc0;
 }
-namespace fcr { constexpr uint8_t kEnable = 1, kClearReceiver = 2, kKept = 0xc9; }
-namespace lcr { constexpr uint8_t kDivisorAccess = 0x80; }
-namespace mcr { constexpr uint8_t kDtr = 1, kRts = 2, kOut1 = 4, kOut2 = 8, kLoopback = 0x10, kAll = 0x1f; }
-namespace lsr { constexpr uint8_t kDataReady = 1, kOverrun = 2, kTransmitterEmpty = 0x60; }
-// Modem inputs are bits 7:4, what changed since the last read bits 3:0; the ring indicator reports only its trailing edge.
-namespace msr { constexpr uint8_t kCts = 0x10, kDsr = 0x20, kRing = 0x40, kDcd = 0x80; }
+namespace fcr {
+constexpr uint8_t kEnable = 1, kClearReceiver = 2, kKept = 0xc9;
+}
+namespace lcr {
+constexpr uint8_t kDivisorAccess = 0x80;
+}
+namespace mcr {
+constexpr uint8_t kDtr = 1, kRts = 2, kOut1 = 4, kOut2 = 8, kLoopback = 0x10, kAll = 0x1f;
+}
+namespace lsr {
+constexpr uint8_t kDataReady = 1, kOverrun = 2, kTransmitterEmpty = 0x60;
+}
+// Modem inputs are bits 7:4, what changed since the last read bits 3:0; the ring indicator reports only its trailing
+// edge.
+namespace msr {
+constexpr uint8_t kCts = 0x10, kDsr = 0x20, kRing = 0x40, kDcd = 0x80;
+}
 
 constexpr unsigned kTriggerLevels[4] = {1, 4, 8, 14};
 constexpr unsigned kClockDivided = 115200;  // 1.8432 MHz / 16
 
 }  // namespace
 
-Uart16550::Uart16550(IrqLine irq, std::function<void(uint8_t)> output) : irq_(std::move(irq)), output_(std::move(output)) {}
+Uart16550::Uart16550(IrqLine irq, std::function<void(uint8_t)> output)
+    : irq_(std::move(irq)), output_(std::move(output)) {}
 
 unsigned Uart16550::baud_rate() const { return divisor_ ? kClockDivided / divisor_ : 0; }
 
 uint64_t Uart16550::read(uint64_t offset, unsigned size) {
-  return read_lanes(offset, size, [this](uint64_t lane) { return lane < 8 ? read_register(static_cast<unsigned>(lane)) : 0xff; });
+  return read_lanes(offset, size,
+                    [this](uint64_t lane) { return lane < 8 ? read_register(static_cast<unsigned>(lane)) : 0xff; });
 }
 
 void Uart16550::write(uint64_t offset, unsigned size, uint64_t value) {
@@ -48,24 +73,30 @@ void Uart16550::write(uint64_t offset, unsigned size, uint64_t value) {
 uint8_t Uart16550::read_register(unsigned index) {
   const bool divisor = line_control_ & lcr::kDivisorAccess;
   switch (index) {
-    case kData: return divisor ? static_cast<uint8_t>(divisor_) : read_receiver();
-    case kInterruptEnable: return divisor ? static_cast<uint8_t>(divisor_ >> 8) : interrupt_enable_;
+    case kData:
+      return divisor ? static_cast<uint8_t>(divisor_) : read_receiver();
+    case kInterruptEnable:
+      return divisor ? static_cast<uint8_t>(divisor_ >> 8) : interrupt_enable_;
     case kInterruptId: {
       const uint8_t id = interrupt_identification();
       if ((id & 0x0f) == iir::kTransmitterEmpty) transmitter_interrupt_ = false;  // reading it is the acknowledgement
       update_irq();
       return id;
     }
-    case kLineControl: return line_control_;
-    case kModemControl: return modem_control_;
+    case kLineControl:
+      return line_control_;
+    case kModemControl:
+      return modem_control_;
     case kLineStatus: {
       const uint8_t status = line_status();
       line_errors_ = 0;
       update_irq();
       return status;
     }
-    case kModemStatus: return read_modem_status();
-    default: return scratch_;
+    case kModemStatus:
+      return read_modem_status();
+    default:
+      return scratch_;
   }
 }
 
@@ -73,8 +104,10 @@ void Uart16550::write_register(unsigned index, uint8_t value) {
   const bool divisor = line_control_ & lcr::kDivisorAccess;
   switch (index) {
     case kData:
-      if (divisor) divisor_ = static_cast<uint16_t>((divisor_ & 0xff00) | value);
-      else transmit(value);
+      if (divisor)
+        divisor_ = static_cast<uint16_t>((divisor_ & 0xff00) | value);
+      else
+        transmit(value);
       return;
     case kInterruptEnable:
       if (divisor) {
@@ -86,12 +119,20 @@ void Uart16550::write_register(unsigned index, uint8_t value) {
       if ((value & ~interrupt_enable_) & ier::kTransmitterEmpty) transmitter_interrupt_ = true;
       interrupt_enable_ = value & ier::kAll;
       return update_irq();
-    case kInterruptId: return write_fifo_control(value);
-    case kLineControl: line_control_ = value; return;
-    case kModemControl: return write_modem_control(value);
-    case kLineStatus: return;   // for factory tests
-    case kModemStatus: return;  // read-only
-    default: scratch_ = value; return;
+    case kInterruptId:
+      return write_fifo_control(value);
+    case kLineControl:
+      line_control_ = value;
+      return;
+    case kModemControl:
+      return write_modem_control(value);
+    case kLineStatus:
+      return;  // for factory tests
+    case kModemStatus:
+      return;  // read-only
+    default:
+      scratch_ = value;
+      return;
   }
 }
 
@@ -124,8 +165,10 @@ void Uart16550::transmit(uint8_t byte) {
   // Writing THR takes the request back and its leaving raises it again: on an edge-triggered line both must be seen.
   transmitter_interrupt_ = false;
   update_irq();
-  if (modem_control_ & mcr::kLoopback) receive(byte);
-  else output_(byte);
+  if (modem_control_ & mcr::kLoopback)
+    receive(byte);
+  else
+    output_(byte);
   transmitter_interrupt_ = true;
   update_irq();
 }

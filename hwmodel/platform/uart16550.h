@@ -1,5 +1,5 @@
-// A 16550A serial port: FIFOs of 16 bytes, interrupts, loopback, modem control. Bytes go out to a function and come in through
-// push_input. Not a terminal: whoever plugs it in connects both ends.
+// A 16550A serial port: FIFOs of 16 bytes, interrupts, loopback, modem control. Bytes go out to a function and come in
+// through push_input. Not a terminal: whoever plugs it in connects both ends.
 #pragma once
 
 #include <array>
@@ -44,14 +44,14 @@ class Uart16550 final : public Device {
 
   IrqLine irq_;
   std::function<void(uint8_t)> output_;
-  std::deque<uint8_t> input_;                     // on the wire, not yet received
-  std::array<uint8_t, kFifoBytes> fifo_{};        // receiver; the transmitter is always empty
+  std::deque<uint8_t> input_;               // on the wire, not yet received
+  std::array<uint8_t, kFifoBytes> fifo_{};  // receiver; the transmitter is always empty
   unsigned fifo_first_ = 0, fifo_count_ = 0;
   uint8_t last_received_ = 0;
   uint8_t interrupt_enable_ = 0, fifo_control_ = 0, line_control_ = 0, modem_control_ = 0, scratch_ = 0;
   uint8_t line_errors_ = 0, modem_deltas_ = 0;
-  uint16_t divisor_ = 12;                         // 9600 baud
-  bool transmitter_interrupt_ = false;            // THR became empty and nobody has been told
+  uint16_t divisor_ = 12;               // 9600 baud
+  bool transmitter_interrupt_ = false;  // THR became empty and nobody has been told
   bool irq_level_ = false;
 };
 

@@ -34,7 +34,7 @@ struct Fixture {
 TEST_CASE("bytes go out at once and the line status stays ready") {
   Fixture f;
   for (const char c : std::string("Hello")) {
-    CHECK((f.in(kLsr) & 0x60) == 0x60);
+    CHECK((f.in(kLsr)&0x60) == 0x60);
     f.out(kData, static_cast<uint8_t>(c));
   }
   CHECK(f.output == "Hello");
@@ -44,13 +44,13 @@ TEST_CASE("bytes go out at once and the line status stays ready") {
 TEST_CASE("autoconfig finds a 16550A") {
   Fixture f;
   f.out(kIer, 0x00);
-  CHECK((f.in(kIer) & 0x0f) == 0x00);
+  CHECK((f.in(kIer)&0x0f) == 0x00);
   f.out(kIer, 0x0f);
-  CHECK((f.in(kIer) & 0x0f) == 0x0f);
+  CHECK((f.in(kIer)&0x0f) == 0x0f);
   f.out(kIer, 0x00);
   const uint8_t mcr = f.in(kMcr);
   f.out(kMcr, 0x10 | 0x0a);
-  CHECK((f.in(kMsr) & 0xf0) == 0x90);  // loopback
+  CHECK((f.in(kMsr)&0xf0) == 0x90);  // loopback
   f.out(kMcr, mcr);
   f.out(kLcr, 0xbf);
   f.out(2, 0);
@@ -61,7 +61,7 @@ TEST_CASE("autoconfig finds a 16550A") {
   CHECK(f.in(2) != 0);  // no EFR: not an ST16650
   f.out(kLcr, 0xbf);
   CHECK(f.in(2) != 0);
-  f.out(kLcr, 0);       // no NS super I/O: bank 2's register does not follow MCR's loopback bit
+  f.out(kLcr, 0);  // no NS super I/O: bank 2's register does not follow MCR's loopback bit
   const uint8_t status1 = f.in(kMcr);
   f.out(kLcr, 0xe0);
   CHECK(((f.in(2) ^ status1) & 0x10) == 0);
@@ -81,7 +81,7 @@ TEST_CASE("autoconfig finds a 16550A") {
   f.out(2, 0x01);
   f.out(kLcr, 0);
   f.out(kIer, 0x40);  // no XScale
-  CHECK((f.in(kIer) & 0x40) == 0);
+  CHECK((f.in(kIer)&0x40) == 0);
 }
 
 // [Linux drivers/tty/serial/8250/8250_port.c serial8250_do_startup]
@@ -97,8 +97,8 @@ TEST_CASE("the start-up tests find neither UART_BUG_THRE nor UART_BUG_TXEN") {
   CHECK((iir1 & 0x01) == 0);
   CHECK((iir & 0x01) == 0);
   f.out(kIer, 0x02);
-  CHECK((f.in(kLsr) & 0x40) != 0);
-  CHECK((f.in(kIir) & 0x01) == 0);
+  CHECK((f.in(kLsr)&0x40) != 0);
+  CHECK((f.in(kIir)&0x01) == 0);
   f.out(kIer, 0x00);
   CHECK_FALSE(f.irq);
 }
@@ -142,7 +142,7 @@ TEST_CASE("received bytes interrupt at the trigger level, fewer by the time-out,
   f.uart.push_input("defgh");
   CHECK(f.in(kIir) == 0xc4);
   std::string got;
-  while (f.in(kLsr) & 0x01) got += static_cast<char>(f.in(kData));
+  while (f.in(kLsr)&0x01) got += static_cast<char>(f.in(kData));
   CHECK(got == "abcdefgh");
   CHECK_FALSE(f.irq);
   CHECK(f.in(kIir) == 0xc1);
@@ -155,12 +155,12 @@ TEST_CASE("more input than the FIFO holds waits outside") {
   f.uart.push_input(sent);
   CHECK(f.uart.input_waiting() == 1000 - 16);
   size_t got = 0;
-  while (f.in(kLsr) & 0x01) {
+  while (f.in(kLsr)&0x01) {
     CHECK(f.in(kData) == 'x');
     ++got;
   }
   CHECK(got == 1000);
-  CHECK((f.in(kLsr) & 0x02) == 0);
+  CHECK((f.in(kLsr)&0x02) == 0);
 }
 
 TEST_CASE("without FIFOs one byte at a time") {
@@ -185,11 +185,11 @@ TEST_CASE("loopback returns bytes, overruns and modem signals") {
   f.out(kIer, 0x04);
   for (int i = 0; i < 17; ++i) f.out(kData, static_cast<uint8_t>(i));
   CHECK(f.in(kIir) == 0xc6);
-  CHECK((f.in(kLsr) & 0x03) == 0x03);
-  CHECK((f.in(kLsr) & 0x02) == 0);  // reading clears it
+  CHECK((f.in(kLsr)&0x03) == 0x03);
+  CHECK((f.in(kLsr)&0x02) == 0);  // reading clears it
   for (int i = 0; i < 16; ++i) CHECK(f.in(kData) == i);
   f.out(kMcr, 0x10);
-  CHECK(f.in(kMsr) == 0x0f);        // all four fell
+  CHECK(f.in(kMsr) == 0x0f);  // all four fell
   CHECK(f.in(kMsr) == 0x00);
 }
 
@@ -198,10 +198,10 @@ TEST_CASE("clearing the receiver FIFO and switching FIFOs drop what is in them")
   f.start();
   f.uart.push_input("abc");
   f.out(2, 0x83);
-  CHECK((f.in(kLsr) & 0x01) == 0);
+  CHECK((f.in(kLsr)&0x01) == 0);
   f.uart.push_input("abc");
   f.out(2, 0x00);
-  CHECK((f.in(kLsr) & 0x01) == 0);
+  CHECK((f.in(kLsr)&0x01) == 0);
   CHECK(f.in(kIir) == 0x01);
 }
 

@@ -1,4 +1,5 @@
-// The 256 interrupt vectors as a bit set: IRR, ISR and TMR of a local APIC, with the highest member found in four steps.
+// The 256 interrupt vectors as a bit set: IRR, ISR and TMR of a local APIC, with the highest member found in four
+// steps.
 #pragma once
 
 #include <array>
@@ -21,7 +22,9 @@ class VectorSet {
     return -1;
   }
   // The register of 32 vectors from 32 * index.
-  uint32_t word(unsigned index) const { return static_cast<uint32_t>(words_[(index >> 1) & 3] >> (index & 1 ? 32 : 0)); }
+  uint32_t word(unsigned index) const {
+    return static_cast<uint32_t>(words_[(index >> 1) & 3] >> (index & 1 ? 32 : 0));
+  }
 
  private:
   std::array<uint64_t, 4> words_{};

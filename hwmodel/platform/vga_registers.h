@@ -1,5 +1,6 @@
-// The registers of a VGA in 80x25 text mode, remembered but without effect: text memory is plain RAM at 0xB8000. A retrace bit that
-// toggles keeps programs that wait for it moving. Whoever shows the screen reads cursor and start address here.
+// The registers of a VGA in 80x25 text mode, remembered but without effect: text memory is plain RAM at 0xB8000. A
+// retrace bit that toggles keeps programs that wait for it moving. Whoever shows the screen reads cursor and start
+// address here.
 #pragma once
 
 #include <array>
