@@ -6,6 +6,7 @@
 #include "hwmodel/machine/observer.h"
 #include "hwmodel/mmu/fast_tables.h"
 #include "hwmodel/mmu/tlb.h"
+#include "hwmodel/mmu/walk_cache.h"
 #include "hwmodel/mmu/walker.h"
 
 namespace ringside::hw {
@@ -55,6 +56,9 @@ Mmu::Mmu(CpuState& cpu, PhysicalMemory& memory)
       memory_(memory),
       tlbs_(std::make_unique<TlbSet>(default_tlb_profile())),
       fast_(std::make_unique<FastTables>()),
+      caches_(std::make_unique<WalkCaches>(default_tlb_profile())),
+      regime_(std::make_unique<TranslationRegime>()),
+      nested_in_caches_(std::make_unique<NestedControls>()),
       walk_(std::make_unique<WalkResult>()) {
   update_mode();
 }
@@ -77,7 +81,9 @@ void Mmu::reload() {
   const PagingControls controls = paging_controls(cpu_);
   if (controls == controls_ && !new_root) return;  // a bit that means nothing here, such as CR0.TS
   if (controls != controls_) permissions_ = PermissionTable(controls);
+  if (controls.mode != controls_.mode) caches_->linear.forget_all();  // its keys mean something else now
   controls_ = controls;
+  paged_ = controls_.mode != PagingMode::kOff || regime_->two_dimensional;
   tag_ = tlb_tag(vpid_, current_pcid(cpu_));
   drop_fast();
   ++fetch_generation_;
@@ -87,6 +93,21 @@ void Mmu::set_vpid(uint16_t vpid) {
   if (vpid == vpid_) return;
   vpid_ = vpid;
   tag_ = tlb_tag(vpid_, current_pcid(cpu_));
+  drop_fast();
+  ++fetch_generation_;
+}
+
+void Mmu::set_regime(const TranslationRegime& regime) {
+  assert(!regime.two_dimensional || regime.nested.shape != TableShape::kTree || regime.nested.levels == 4 ||
+         regime.nested.levels == 5);
+  assert(regime.start == WalkStart::kCr3 || regime.two_dimensional);
+  if (regime == *regime_) return;
+  if (regime.two_dimensional && regime.nested != *nested_in_caches_) {
+    flush_nested();
+    *nested_in_caches_ = regime.nested;
+  }
+  *regime_ = regime;
+  paged_ = controls_.mode != PagingMode::kOff || regime.two_dimensional;
   drop_fast();
   ++fetch_generation_;
 }
@@ -107,13 +128,14 @@ void Mmu::set_tlb_profile(const TlbProfile& profile) {
   ++fetch_generation_;
   fractured_ = false;
   tlbs_ = std::make_unique<TlbSet>(profile);
+  caches_ = std::make_unique<WalkCaches>(profile);
 }
 
 // --- one access
 // ------------------------------------------------------------------------------------------------------------
 
 Translation Mmu::translate(uint64_t linear, AccessKind kind, AccessMode mode) {
-  if (controls_.mode == PagingMode::kOff) return unpaged(linear, kind);
+  if (!paged_) return unpaged(linear, kind);
   if (const TlbSide::Hit hit = tlbs_->first(kind).find(linear, tag_)) {
     TlbEntry& entry = hit.entry();
     if (suffices(entry, kind, access_role(mode, ac_))) [[likely]]
@@ -137,7 +159,7 @@ Translation Mmu::unpaged(uint64_t linear, AccessKind kind) {
       fast_->fill(view_, linear, host, code ? FastTables::Writable::kNo : FastTables::Writable::kYes);
     }
   }
-  return {true, physical, 0};
+  return {true, physical};
 }
 
 // The fast table answers explicit accesses of the current view; an implicit one may be allowed other things.
@@ -160,7 +182,7 @@ Translation Mmu::answer(TlbEntry& entry, uint64_t linear, AccessKind kind, Acces
           fast_->fill(view_, linear, host, writable ? FastTables::Writable::kYes : FastTables::Writable::kNo);
     }
   }
-  return {true, GuestPhysical(physical), 0};
+  return {true, GuestPhysical(physical)};
 }
 
 Translation Mmu::miss(uint64_t linear, AccessKind kind, AccessMode mode) {
@@ -180,17 +202,34 @@ Translation Mmu::rewalk(uint64_t linear, AccessKind kind, AccessMode mode) {
   return walk(linear, kind, mode);
 }
 
+WalkRequest Mmu::request(uint64_t linear, AccessKind kind, AccessMode mode) const {
+  return {.linear = linear,
+          .kind = kind,
+          .who = access_role(mode, ac_),
+          .controls = controls_,
+          .cr3 = cpu_.cr3,
+          .flags = FlagUpdate::kLeave,
+          .regime = *regime_,
+          .caches = nullptr,
+          .tag = tag_};
+}
+
 Translation Mmu::walk(uint64_t linear, AccessKind kind, AccessMode mode) {
-  const WalkRequest request{linear, kind, access_role(mode, ac_), controls_, cpu_.cr3, FlagUpdate::kWrite};
-  walk_native(memory_, request, *walk_);
+  WalkRequest request = this->request(linear, kind, mode);
+  request.flags = FlagUpdate::kWrite;
+  request.caches = caches_.get();
+  hw::walk(memory_, request, *walk_);
   ++counters.walks;
   counters.walk_references += walk_->references();
   if (observer && observer->wants_walks()) observer->on_walk(*walk_);
   if (walk_->outcome != WalkOutcome::kTranslated) {
-    ++counters.faults;
-    forget_page(
-        linear);  // [SDM 3A 4.10.4.1 "Operations that Invalidate TLBs and Paging-Structure Caches": page faults]
-    return {false, GuestPhysical(0), walk_->error_code};
+    // [SDM 3A 4.10.4.1 "Operations that Invalidate TLBs and Paging-Structure Caches"]: page faults; [SDM 3C 28.4.3.1]:
+    // EPT violations
+    counters.faults += walk_->outcome == WalkOutcome::kPageFault;
+    counters.nested_faults += walk_->outcome != WalkOutcome::kPageFault;
+    forget_page(linear);
+    forget_tables(linear);
+    return {false, GuestPhysical(0), walk_->error_code, walk_->outcome};
   }
   const TlbEntry entry = entry_of(*walk_, tag_);
   fill_second(entry, kind);
@@ -209,7 +248,7 @@ Translation Mmu::fill_first(const TlbEntry& source, uint64_t linear, AccessKind 
     return answer(array->entry(index), linear, kind, mode);
   }
   if (kind == AccessKind::kFetch) ++fetch_generation_;
-  return {true, GuestPhysical(source.physical(linear)), 0};
+  return {true, GuestPhysical(source.physical(linear))};
 }
 
 // The second level holds only whole pages of the sizes it has arrays for.
@@ -221,20 +260,19 @@ void Mmu::fill_second(const TlbEntry& source, AccessKind kind) {
 }
 
 Translation Mmu::peek(uint64_t linear, AccessKind kind, AccessMode mode) const {
-  if (controls_.mode == PagingMode::kOff) return {true, GuestPhysical(linear), 0};
+  if (!paged_) return {true, GuestPhysical(linear)};
   const AccessRole who = access_role(mode, ac_);
   TlbSide::Hit hit = tlbs_->first(kind).find(linear, tag_);
   if (!hit) hit = tlbs_->second(kind).find(linear, tag_);
-  if (hit && suffices(hit.entry(), kind, who)) return {true, GuestPhysical(hit.entry().physical(linear)), 0};
+  if (hit && suffices(hit.entry(), kind, who)) return {true, GuestPhysical(hit.entry().physical(linear))};
   WalkResult walk;
   peek_walk(linear, kind, mode, walk);
-  if (walk.outcome != WalkOutcome::kTranslated) return {false, GuestPhysical(0), walk.error_code};
-  return {true, GuestPhysical(walk.physical.value), 0};
+  if (walk.outcome != WalkOutcome::kTranslated) return {false, GuestPhysical(0), walk.error_code, walk.outcome};
+  return {true, GuestPhysical(walk.physical.value)};
 }
 
 void Mmu::peek_walk(uint64_t linear, AccessKind kind, AccessMode mode, WalkResult& out) const {
-  assert(controls_.mode != PagingMode::kOff);
-  walk_native(memory_, {linear, kind, access_role(mode, ac_), controls_, cpu_.cr3, FlagUpdate::kLeave}, out);
+  hw::walk(memory_, request(linear, kind, mode), out);
 }
 
 // --- forgetting
@@ -270,20 +308,32 @@ void Mmu::forget_page(uint64_t linear) {
   }
 }
 
+// The inner tables on the way to `linear`.
+void Mmu::forget_tables(uint64_t linear) {
+  const unsigned lowest = controls_.mode == PagingMode::kLegacy32 ? 22 : 21;
+  for (unsigned level = 1; level < kMaxLevels; ++level) {
+    if (caches_->linear.holds(level)) caches_->linear.forget(level, linear >> (lowest + 9 * (level - 1)), tag_);
+  }
+}
+
+// INVLPG and INVPCID empty the paging-structure caches of their PCID whatever the address [SDM 3A 4.10.4.1].
 void Mmu::flush_page(uint64_t linear) {
   ++counters.flushes_page;
   forget_page(linear);
+  caches_->linear.forget_tag(tag_);
 }
 
 void Mmu::flush_page(uint64_t linear, uint16_t pcid) {
   ++counters.flushes_page;
   const TlbTag tag = tlb_tag(vpid_, pcid);
   remove_where([&](const TlbEntry& e) { return !e.global && e.tag == tag && e.same_page(linear); });
+  caches_->linear.forget_tag(tag);
 }
 
 void Mmu::flush_all() {
   ++counters.flushes_all;
   remove_where([&](const TlbEntry& e) { return (e.tag & kVpidMask) == (tag_ & kVpidMask); });
+  caches_->linear.forget_vpid(tag_);
 }
 
 void Mmu::flush_non_global() { flush_pcid(current_pcid(cpu_), true); }
@@ -291,12 +341,23 @@ void Mmu::flush_non_global() { flush_pcid(current_pcid(cpu_), true); }
 void Mmu::flush_all_pcids_non_global() {
   ++counters.flushes_all;
   remove_where([&](const TlbEntry& e) { return !e.global && (e.tag & kVpidMask) == (tag_ & kVpidMask); });
+  caches_->linear.forget_vpid(tag_);
 }
 
 void Mmu::flush_pcid(uint16_t pcid, bool keep_global) {
   ++counters.flushes_all;
   const TlbTag tag = tlb_tag(vpid_, pcid);
   remove_where([&](const TlbEntry& e) { return e.tag == tag && !(keep_global && e.global); });
+  caches_->linear.forget_tag(tag);
+}
+
+// MODEL: TLB entries do not say which nested tables they came from, so all go; INVEPT may invalidate more than asked
+// for.
+void Mmu::flush_nested() {
+  ++counters.flushes_all;
+  remove_where([](const TlbEntry&) { return true; });
+  caches_->linear.forget_all();
+  caches_->forget_guest_physical();
 }
 
 void Mmu::forbid_fast_writes(const uint8_t* host_page) { fast_->forbid_writes(host_page); }

@@ -11,6 +11,7 @@
 #include "hwmodel/mmu/fast_table.h"
 #include "hwmodel/mmu/fault.h"
 #include "hwmodel/mmu/paging_mode.h"
+#include "hwmodel/mmu/walk_outcome.h"
 #include "traces/base/types.h"
 
 namespace ringside::hw {
@@ -22,14 +23,20 @@ class TlbSet;       // mmu/tlb.h
 struct TlbEntry;    // mmu/tlb_array.h
 class TlbArray;
 struct TlbSide;
-struct WalkResult;  // mmu/walk_result.h
-class FastTables;   // mmu/fast_tables.h
+struct WalkResult;         // mmu/walk_result.h
+struct WalkRequest;        // mmu/walker.h
+struct TranslationRegime;  // mmu/walker.h: native, shadow, nested or agile
+struct NestedControls;     // mmu/nested_memory.h
+struct WalkCaches;         // mmu/walk_cache.h
+class FastTables;          // mmu/fast_tables.h
 
 // The outcome of translating one linear address.
 struct Translation {
   bool ok = false;
   GuestPhysical physical;
   uint32_t error_code = 0;  // of the page fault when !ok [SDM 3A 4.7]
+  WalkOutcome outcome =
+      WalkOutcome::kTranslated;  // when !ok: page fault, or a nested outcome that Mmu::last_walk details
 };
 
 // Misses count accesses no first-level entry answered. An entry that answers but does not suffice (first write, or a
@@ -40,6 +47,7 @@ struct MmuCounters {
   uint64_t l1_data_misses = 0, l1_fetch_misses = 0, l2_hits = 0, walks = 0, walk_references = 0, faults = 0;
   uint64_t flushes_all = 0, flushes_page = 0;
   uint64_t rewalks = 0;
+  uint64_t nested_faults = 0;  // walks that ended in a nested violation or misconfiguration
 };
 
 class Mmu {
@@ -62,25 +70,34 @@ class Mmu {
   // The same without any side effect: no A/D bits, no fills, no counters (inspectors, debuggers).
   Translation peek(uint64_t linear, AccessKind kind, AccessMode mode) const;
   Translation peek(uint64_t linear, AccessKind kind, bool user) const { return peek(linear, kind, mode_of(user)); }
-  // The walk the access would make if no TLB knew the page, step by step, without any side effect. Paging must be on.
+  // The walk the access would make if no TLB or walk cache knew the page, step by step, without any side effect.
   void peek_walk(uint64_t linear, AccessKind kind, AccessMode mode, WalkResult& out) const;
 
-  // Empties the TLBs. The profile's check() holds.
+  // The record of the last walk translate() made; after a nested violation or misconfiguration it has the details.
+  const WalkResult& last_walk() const { return *walk_; }
+
+  // Empties the TLBs and walk caches. The profile's check() holds. Arrays, walk caches and nested TLB are switched off
+  // by leaving them out of the profile.
   void set_tlb_profile(const TlbProfile& profile);
   // CR0, CR3, CR4, EFER, DR7, CPL or AC changed: recomputes paging mode and view. Flushing is the caller's separate
   // decision. Cheap where only CPL or AC changed.
   void update_mode();
   // Translations made from now on belong to this virtual processor (0: none).
   void set_vpid(uint16_t vpid);
+  // Whose tables are walked, and whether in one dimension or two. VM entry and exit and the monitor set it; flushing is
+  // theirs too, except that other nested tables than last time flush what came from the old ones.
+  void set_regime(const TranslationRegime& regime);
+  const TranslationRegime& regime() const { return *regime_; }
 
-  // --- flushes, of the current VPID; each also drops the direct pointers concerned
-  // ------------------------------------
+  // --- flushes, of the current VPID; each also drops the direct pointers concerned, and inner tables from the walk
+  // caches
   void flush_all();                                  // including global entries (INVPCID type 2, MOV CR4 changing PGE)
   void flush_non_global();                           // of the current PCID: MOV CR3 with bit 63 clear
   void flush_all_pcids_non_global();                 // INVPCID type 3
   void flush_page(uint64_t linear);                  // INVLPG: of the current PCID, and global
   void flush_page(uint64_t linear, uint16_t pcid);   // INVPCID type 0: of that PCID, not global
   void flush_pcid(uint16_t pcid, bool keep_global);  // INVPCID type 1 keeps global entries
+  void flush_nested();  // INVEPT, both types: all that came from nested tables, of any VPID
   // Decoded code now lives on the page at `host_page`: no view may write it directly any more.
   void forbid_fast_writes(const uint8_t* host_page);
   void drop_fast();  // forget all direct pointers (breakpoints changed)
@@ -91,6 +108,7 @@ class Mmu {
   // loops on itself is counted once.
   uint64_t fetch_generation() const { return fetch_generation_; }
   const TlbSet& tlbs() const { return *tlbs_; }
+  const WalkCaches& walk_caches() const { return *caches_; }
   View view() const { return view_; }
   const PagingControls& controls() const { return controls_; }
 
@@ -110,6 +128,8 @@ class Mmu {
   void retire(const TlbArray& array, unsigned index);
   void remove_from(const TlbSide& side, uint64_t linear);
   void forget_page(uint64_t linear);
+  void forget_tables(uint64_t linear);
+  WalkRequest request(uint64_t linear, AccessKind kind, AccessMode mode) const;
   template <class Condition>
   void remove_where(Condition&& condition);
 
@@ -117,6 +137,7 @@ class Mmu {
   PhysicalMemory& memory_;
   View view_ = View::kKernel;
   bool ac_ = false;
+  bool paged_ = false;      // linear addresses are translated: paging is on, or nested tables are
   bool fractured_ = false;  // a page may be cached in several pieces: flushing it must search
   uint16_t vpid_ = 0;
   uint32_t tag_ = 0;  // TlbTag of the current PCID and VPID
@@ -129,7 +150,10 @@ class Mmu {
   } seen_;  // the registers controls_ was computed from
   std::unique_ptr<TlbSet> tlbs_;
   std::unique_ptr<FastTables> fast_;
-  std::unique_ptr<WalkResult> walk_;  // the last walk; kept to avoid building a record per walk
+  std::unique_ptr<WalkCaches> caches_;
+  std::unique_ptr<TranslationRegime> regime_;
+  std::unique_ptr<NestedControls> nested_in_caches_;  // the nested tables last used
+  std::unique_ptr<WalkResult> walk_;                  // the last walk; kept to avoid building a record per walk
 };
 
 }  // namespace ringside::hw

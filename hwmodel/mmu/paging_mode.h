@@ -32,7 +32,9 @@ constexpr PagingMode paging_mode(const CpuState& cpu) {
 }
 
 constexpr PagingControls paging_controls(const CpuState& cpu) {
-  return {.mode = paging_mode(cpu),
+  const PagingMode mode = paging_mode(cpu);
+  if (mode == PagingMode::kOff) return {};  // the other bits mean nothing then
+  return {.mode = mode,
           .write_protect = (cpu.cr0 & cr0::kWp) != 0,
           .large_pages = (cpu.cr4 & cr4::kPse) != 0,
           .global_pages = (cpu.cr4 & cr4::kPge) != 0,

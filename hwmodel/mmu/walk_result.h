@@ -8,19 +8,10 @@
 
 #include "hwmodel/mmu/access_mode.h"
 #include "hwmodel/mmu/rights.h"
+#include "hwmodel/mmu/walk_outcome.h"
 #include "traces/base/types.h"
 
 namespace ringside::hw {
-
-// Whose table a step read: the guest's own, the monitor's shadow of it, or the one of the dimension below (EPT).
-enum class TableKind : uint8_t { kGuest, kShadow, kNested };
-
-enum class WalkOutcome : uint8_t {
-  kTranslated,
-  kPageFault,               // the guest's #PF; `error_code`
-  kNestedViolation,         // EPT violation; `qualification`, `guest_physical`
-  kNestedMisconfiguration,  // EPT misconfiguration; `guest_physical`
-};
 
 // One reference to one entry.
 struct WalkStep {
@@ -49,8 +40,10 @@ struct WalkResult {
   uint8_t page_shift = 0;    // of the guest's page: 12, 21, 22 (4 MiB) or 30
   uint8_t mapped_shift = 0;  // of the piece all dimensions map in one: at most page_shift
   uint8_t step_count = 0;
+  uint8_t cached_levels = 0;                  // upper levels skipped because a walk cache knew the table below them
+  TableKind fault_table = TableKind::kGuest;  // whose entries made the page fault (agile walks read two kinds)
   uint32_t error_code = 0;
-  uint64_t qualification = 0;
+  uint64_t qualification = 0;    // of a nested violation [SDM 3C table 28-7]
   GuestPhysical guest_physical;  // of the access (of the table entry where a nested walk stopped on the way)
   HostPhysical physical;         // where the access goes on the machine's bus
   std::array<WalkStep, kMaxSteps> steps;
@@ -64,7 +57,8 @@ struct WalkResult {
     outcome = WalkOutcome::kTranslated;
     rights = rights::kAll;
     global = dirty = false;
-    page_shift = mapped_shift = 0;
+    page_shift = mapped_shift = cached_levels = 0;
+    fault_table = TableKind::kGuest;
     step_count = 0;
     error_code = 0;
     qualification = 0;

@@ -1,6 +1,6 @@
 // The one walk: descends one table of any entry format, asking the dimension below where each entry lies, and records
 // every step. What the entry found allows, and the flags it gets, are other files (fault.h, accessed_dirty.h).
-// Called by the walkers of walker.h with a format of entry/ and a dimension below.
+// Called by the walker (walker.h) and by the dimension below itself (nested_memory.h).
 #pragma once
 
 #include <array>
@@ -18,7 +18,8 @@ constexpr unsigned kMaxLevels = 5;
 struct EntryPlace {
   bool ok = true;
   HostPhysical bus;
-  uint8_t* host = nullptr;  // null: not RAM
+  uint8_t* host = nullptr;         // null: not RAM
+  Rights below = rights::kNested;  // what the dimension below allows on the entry's page
 };
 
 // The dimension below of a table that lies in the machine's own memory: nothing.
@@ -33,12 +34,18 @@ class MachineMemory {
   PhysicalMemory& memory_;
 };
 
-// The entries of one descent, kept so that their flags can be set once the access is known to be allowed.
+// The entries of one descent, kept so that their flags can be set once the access is known to be allowed, and inner
+// tables remembered by walk caches.
 struct WalkPath {
   struct Entry {
     uint8_t* host;
     uint64_t word;
+    uint64_t address;  // in the table's own dimension
+    HostPhysical bus;
     uint8_t level, step;
+    TableKind kind;
+    Rights above;  // accumulated before this entry
+    Rights below;  // of its page in the dimension below
   };
   std::array<Entry, kMaxLevels> entry;
   unsigned depth = 0;
@@ -71,12 +78,16 @@ Word read_entry(const uint8_t* host) {
   return word;
 }
 
-// `on_table(level, cursor)` hears of each inner table reached (walk caches).
-template <class Format, class Below, class OnTable>
+// Appends to `out.steps` and `path`. `serves`: see WalkStep.
+template <class Format, class Below>
 Descent descend(const Format& format, Below& below, TableKind kind, unsigned serves, TableCursor cursor,
-                uint64_t address, OnTable&& on_table, WalkResult& out, WalkPath& path, Leaf& leaf) {
+                uint64_t address, WalkResult& out, WalkPath& path, Leaf& leaf) {
+  if constexpr (requires { format.covers(address); }) {
+    if (!format.covers(address)) return Descent::kNotPresent;
+  }
   for (;;) {
-    const EntryPlace place = below.locate(format.slot(cursor.table, address, cursor.level), cursor.level);
+    const uint64_t slot = format.slot(cursor.table, address, cursor.level);
+    const EntryPlace place = below.locate(slot, cursor.level);
     if (!place.ok) return Descent::kStoppedBelow;
     const auto word = read_entry<typename Format::Word>(place.host);
     WalkStep& step = out.add_step();
@@ -85,7 +96,15 @@ Descent descend(const Format& format, Below& below, TableKind kind, unsigned ser
     step.table = kind;
     step.level = cursor.level;
     step.serves = static_cast<uint8_t>(serves);
-    path.entry[path.depth++] = {place.host, word, cursor.level, static_cast<uint8_t>(out.step_count - 1)};
+    path.entry[path.depth++] = {.host = place.host,
+                                .word = word,
+                                .address = slot,
+                                .bus = place.bus,
+                                .level = cursor.level,
+                                .step = static_cast<uint8_t>(out.step_count - 1),
+                                .kind = kind,
+                                .above = cursor.rights,
+                                .below = place.below};
     if (!format.present(word)) return Descent::kNotPresent;
     const bool is_leaf = format.leaf(word, cursor.level);
     if (format.malformed(word, cursor.level, is_leaf)) return Descent::kMalformed;
@@ -96,7 +115,6 @@ Descent descend(const Format& format, Below& below, TableKind kind, unsigned ser
     }
     cursor.table = format.table(word);
     --cursor.level;
-    on_table(cursor);
   }
 }
 

@@ -1,28 +1,60 @@
-// The page walker: from a linear address and a root to a WalkResult with every reference made. It keeps no state; TLBs
-// and the decision to walk are the MMU's.
+// The page walker: from a linear address and a root to a WalkResult with every reference made, in any mode: the guest's
+// own tables, shadow tables, two dimensions, or agile (shadow above, two dimensions below). It keeps no state; TLBs and
+// the decision to walk are the MMU's.
+//
+//   native, shadow   root -> entry -> ... -> page
+//   nested           each guest entry's address, and the page's, goes through the nested tables first
+//   agile            shadow root -> shadow entry -> ... -> switching entry -> guest entry -> (nested) guest entry ->
+//   ... -> (nested) page
 #pragma once
 
 #include <cstdint>
 
 #include "hwmodel/machine/memory.h"
 #include "hwmodel/mmu/accessed_dirty.h"
+#include "hwmodel/mmu/nested_memory.h"
 #include "hwmodel/mmu/paging_mode.h"
+#include "hwmodel/mmu/walk_cache.h"
 #include "hwmodel/mmu/walk_result.h"
 
 namespace ringside::hw {
+
+// Where a walk begins.
+enum class WalkStart : uint8_t {
+  kCr3,           // at CR3: in the machine's memory, or guest-physical where nested tables are on
+  kShadowRoot,    // agile: at the shadow root, until an entry switches
+  kSwitchedRoot,  // agile: the shadow root register itself switches and points to the guest's top table on the
+                  // machine's bus
+};
+
+// Everything about a walk that stays the same from access to access, besides the paging controls.
+struct TranslationRegime {
+  TableKind table = TableKind::kGuest;   // whose tables CR3 points to: kShadow where the monitor shadows them
+  TableShape shape = TableShape::kTree;  // of the tables at CR3: kTree, or kFlattened with 4-level entries
+  WalkStart start = WalkStart::kCr3;
+  uint64_t shadow_root = 0;  // agile; the mode is 4-level or 5-level paging
+  bool two_dimensional = false;
+  NestedControls nested;  // where two_dimensional
+
+  friend bool operator==(const TranslationRegime&, const TranslationRegime&) = default;
+};
 
 struct WalkRequest {
   uint64_t linear = 0;
   AccessKind kind = AccessKind::kRead;
   AccessRole who = AccessRole::kSupervisor;
-  PagingControls controls;  // mode is not kOff
+  PagingControls controls;
   uint64_t cr3 = 0;
   FlagUpdate flags = FlagUpdate::kWrite;
+  TranslationRegime regime;
+  WalkCaches* caches = nullptr;  // not used and not filled by peeks
+  TlbTag tag = 0;                // of the entries in the caches
 };
 
-// Walks the guest's own tables, which lie in the machine's memory: bare metal, or a shadow table in the same format
-// (then `table` says so). On a fault no flag is written. Writes only accessed and dirty flags, only into RAM.
-void walk_native(PhysicalMemory& memory, const WalkRequest& request, WalkResult& out,
-                 TableKind table = TableKind::kGuest);
+// With paging off linear addresses are guest-physical. When the walk does not translate, no flag of the guest's or
+// shadow tables is written. Writes only accessed and dirty flags, only into RAM. MODEL: a walk that used a cached entry
+// and did not translate is made again without caches, and only that one is recorded: no fault comes from a stale cache.
+// Hardware may raise one; software has to expect it but must not rely on it.
+void walk(PhysicalMemory& memory, const WalkRequest& request, WalkResult& out);
 
 }  // namespace ringside::hw

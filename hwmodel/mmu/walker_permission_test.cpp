@@ -186,7 +186,7 @@ class Bench {
  private:
   static void set(uint64_t& reg, uint64_t bits, bool on) { reg = on ? reg | bits : reg & ~bits; }
   uint64_t page_mask() const {
-    const ModeShape shape = tables_.shape();
+    const TreeShape shape = tables_.shape();
     return (uint64_t{1} << (12 + shape.index_bits * (page_.leaf_level - 1))) - 1;
   }
   uint64_t reserved_bit(size_t i) const {

@@ -126,7 +126,17 @@ class ReferenceTlb {
   }
   Translation walk(uint64_t linear, AccessKind kind, AccessMode mode) {
     WalkResult w;
-    walk_native(memory_, {linear, kind, role(mode), paging_controls(cpu_), cpu_.cr3, FlagUpdate::kWrite}, w);
+    hw::walk(memory_,
+             {.linear = linear,
+              .kind = kind,
+              .who = role(mode),
+              .controls = paging_controls(cpu_),
+              .cr3 = cpu_.cr3,
+              .flags = FlagUpdate::kWrite,
+              .regime = {},
+              .caches = nullptr,
+              .tag = 0},
+             w);
     ++counters.walks;
     counters.walk_references += w.references();
     if (w.outcome != WalkOutcome::kTranslated) {
