@@ -44,7 +44,7 @@ class CsvExporter final : public Exporter {
   VisitResult write(const Reader& reader, const ExportOptions& options, TextSink& out) const override {
     const auto columns = columns_of(reader, options.only);
     out.put("time,vcpu,event");
-    for (const auto& column : columns) out.put("," + cell(column));
+    for (const auto& column : columns) out.print(",{}", cell(column));
     out.put("\r\n");
     std::vector<std::string> cells(columns.size());
     return reader.visit(

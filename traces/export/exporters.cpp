@@ -14,7 +14,7 @@ bool has_event(const Reader& reader, const std::string& name) {
 
 std::string event_names(const Reader& reader) {
   std::string names;
-  for (const auto& event : reader.header().events) names += (names.empty() ? "" : ", ") + event.name;
+  for (const auto& event : reader.header().events) names.append(names.empty() ? "" : ", ").append(event.name);
   return names;
 }
 
@@ -32,7 +32,9 @@ const Exporter* find_exporter(std::string_view name) {
 
 const Exporter* exporter_for_path(std::string_view path) {
   for (const Exporter* exporter : exporters())
-    if (path.ends_with("." + std::string(exporter->extension()))) return exporter;
+    if (path.size() > exporter->extension().size() && path.ends_with(exporter->extension()) &&
+        path[path.size() - exporter->extension().size() - 1] == '.')
+      return exporter;
   return nullptr;
 }
 

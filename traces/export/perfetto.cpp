@@ -1,7 +1,9 @@
 // Chrome's trace event format, which ui.perfetto.dev, chrome://tracing and speedscope open: for each vCPU a lane where the guest
 // runs and one where the monitor works, an exit being a slice of the latter; what happens inside as instants; counters as graphs.
 // Format: "Trace Event Format" of the Chromium project; times are in microseconds.
+#include <algorithm>
 #include <map>
+#include <utility>
 
 #include "traces/export/exporter.h"
 #include "traces/export/values.h"
@@ -76,8 +78,9 @@ class PerfettoWriter {
   void access(const E& e) {
     Vcpu& vcpu = vcpu_of(e.vcpu);
     if (e.answered_by == AnsweredBy::kMonitor && vcpu.state == State::kInMonitor) {
-      if (!vcpu.has_access) vcpu.arguments += (vcpu.arguments.empty() ? "" : ",") + arguments(e);
-      vcpu.has_access = true;
+      if (std::exchange(vcpu.has_access, true)) return;
+      vcpu.arguments += ',';  // an exit always has arguments of its own
+      vcpu.arguments += arguments(e);
     } else if (wanted(Description<E>::kName)) {
       instant(e, e.device.empty() ? std::string(Description<E>::kName) : std::string(e.device), 't');
     }
@@ -92,7 +95,10 @@ class PerfettoWriter {
     visit_fields(event, [&](std::string_view, uint64_t, uint32_t, auto&& each) {
       each([&](std::string_view field, Unit unit, const std::string& value) {
         if (value.empty()) return;
-        text += (text.empty() ? "" : ",") + json_string(field) + ":" + (is_json_number(unit) ? value : json_string(value));
+        if (!text.empty()) text += ',';
+        text += json_string(field);
+        text += ':';
+        text += is_json_number(unit) ? value : json_string(value);
       });
     });
     return text;
