@@ -40,6 +40,7 @@ void IoApic::service(unsigned pin) {
   if (entry & (apic_word::kMasked | apic_word::kRemoteIrr)) return;
   const ApicMessage message = message_of(entry);
   if (message.delivery == DeliveryMode::kExtInt) return;  // follows the pin's level, see external_interrupt
+  // MODEL: a message nobody takes is not retried; a level speaks again at its next change, unmasking or EOI.
   const bool accepted = send_(message);
   if (accepted && (entry & apic_word::kLevel)) entry |= apic_word::kRemoteIrr;
 }

@@ -109,3 +109,25 @@ TEST_CASE("a PIT in mode 2 through the I/O APIC, as Linux's check_timer wants it
   }
   CHECK(ticks == 24);
 }
+
+TEST_CASE("a vector that was level-triggered is an edge again with its next request") {
+  ChipsetFixture f;
+  f.enable_apic();
+  f.route(9, 0x39 | kLevel);
+  f.chipset.set_irq(9, true);
+  CHECK(f.take() == 0x39);
+  f.chipset.set_irq(9, false);
+  f.set_apic(kEoi, 0);
+  f.route(9, 0x39);
+  f.chipset.set_irq(9, true);
+  CHECK(f.take() == 0x39);
+  CHECK(f.apic(kTmr + 0x10) == 0);
+}
+
+TEST_CASE("ISA line 2 is the cascade: it reaches neither controller") {
+  ChipsetFixture f;
+  f.enable_apic();
+  f.route(2, 0x30);
+  f.chipset.set_irq(irq::kCascade, true);
+  CHECK_FALSE(f.pending());
+}

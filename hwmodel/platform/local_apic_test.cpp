@@ -288,3 +288,10 @@ TEST_CASE("mode changes of IA32_APIC_BASE follow the state diagram") {
   REQUIRE(f.chipset.write_msr(0, kMsrBase, 0xfee00900));
   CHECK(f.apic(kSvr) == 0xff);  // as after reset
 }
+
+TEST_CASE("entering x2APIC mode clears the destination half of ICR") {
+  ChipsetFixture f;
+  f.set_apic(kIcrHigh, 0x05000000);
+  REQUIRE(f.chipset.write_msr(0, kMsrBase, kX2apicBase));
+  CHECK(f.msr(0x830) == 0);
+}

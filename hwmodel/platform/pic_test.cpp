@@ -61,6 +61,7 @@ TEST_CASE("an edge interrupts once, with the remapped vector, and waits for EOI"
   f.pic.write(kMaster, kCommand, kEoi);
   CHECK(f.pic.output());
   CHECK(f.pic.acknowledge() == 0x20);
+  f.pic.set_line(0, true);
   f.pic.write(kMaster, kCommand, kEoi);
   CHECK_FALSE(f.pic.output());  // the line is still high: no new edge
 }

@@ -247,3 +247,15 @@ TEST_CASE("port 0x61: the refresh bit toggles, the others keep what was written"
   }
   CHECK(toggles == 66);  // 1 ms / 15.086 us
 }
+
+TEST_CASE("mode 3 with an odd count is high one tick longer than low") {
+  Fixture f;
+  f.pit.write_control_b(0x01);
+  f.program(2, 0xb6, 7);
+  unsigned high = 0;
+  for (uint64_t tick = 1; tick <= 70; ++tick) {
+    f.to_tick(tick);
+    high += (f.pit.read_control_b() & 0x20) != 0;
+  }
+  CHECK(high == 40);
+}
