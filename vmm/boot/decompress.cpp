@@ -150,10 +150,10 @@ std::optional<Bytes> decode_bzip2(Input input, uint64_t limit) {
 }  // namespace
 
 Compression compression_of(Input p) {
-  // [Linux scripts/extract-vmlinux lists the same magics].
+  // [Linux lib/decompress.c lists the same magics].
   if (starts_with(p, {0x1f, 0x8b, 0x08})) return Compression::kGzip;
   if (starts_with(p, {0xfd, '7', 'z', 'X', 'Z', 0})) return Compression::kXz;
-  if (starts_with(p, {0x5d, 0, 0, 0})) return Compression::kLzma;
+  if (starts_with(p, {0x5d, 0, 0})) return Compression::kLzma;
   if (starts_with(p, {0x02, 0x21, 0x4c, 0x18})) return Compression::kLz4;
   if (starts_with(p, {0x28, 0xb5, 0x2f, 0xfd})) return Compression::kZstd;
   if (starts_with(p, {'B', 'Z', 'h'})) return Compression::kBzip2;

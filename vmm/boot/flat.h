@@ -15,7 +15,7 @@ namespace ringside::vmm {
 struct FlatOptions {
   StartMode mode = StartMode::kReal;
   // Where the image goes and where it is entered; by default a boot sector's 0x7c00 in real mode, 1 MiB in the others.
-  std::optional<GuestPhysical> load, entry;
+  std::optional<GuestPhysical> load{}, entry{};
 };
 
 Result<BootState> load_flat(hw::PhysicalMemory& memory, std::span<const uint8_t> image, const FlatOptions& options);

@@ -16,10 +16,10 @@ namespace ringside::vmm {
 enum class DecompressBy : uint8_t { kHost, kGuest };
 
 struct LinuxOptions {
-  std::string command_line;
-  std::span<const uint8_t> initrd;         // empty: none
+  std::string command_line{};
+  std::span<const uint8_t> initrd{};        // empty: none
   DecompressBy decompress = DecompressBy::kHost;
-  GuestPhysical acpi_rsdp;                 // 0: the guest searches for itself
+  GuestPhysical acpi_rsdp{};                // 0: the guest searches for itself
 };
 
 // Fills RAM and returns the state to start with. Nothing is written before everything is checked, so an error leaves RAM as it was

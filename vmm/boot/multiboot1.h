@@ -14,13 +14,13 @@
 namespace ringside::vmm {
 
 struct MultibootModule {
-  std::span<const uint8_t> bytes;
-  std::string command_line;
+  std::span<const uint8_t> bytes{};
+  std::string command_line{};
 };
 
 struct MultibootOptions {
-  std::string command_line;
-  std::vector<MultibootModule> modules;
+  std::string command_line{};
+  std::vector<MultibootModule> modules{};
 };
 
 // True if the image has a Multiboot 1 header with a right checksum.

@@ -15,15 +15,11 @@ bool peek_translate(const Registers& registers, hw::PhysicalMemory& memory, Gues
   request.controls = hw::paging_controls(state);
   request.cr3 = registers.cr3;
   request.flags = hw::FlagUpdate::kLeave;
-  if (request.controls.mode == hw::PagingMode::kOff) {
-    physical = GuestPhysical(linear.value);
-    return true;
-  }
   request.controls.smap = false;  // looking is not the guest's access: its own rights do not matter
-  hw::WalkResult walk;
-  walk_native(memory, request, walk);
-  physical = GuestPhysical(walk.physical.value);
-  return walk.outcome == hw::WalkOutcome::kTranslated;
+  hw::WalkResult result;
+  walk(memory, request, result);
+  physical = GuestPhysical(result.physical.value);
+  return result.outcome == hw::WalkOutcome::kTranslated;
 }
 
 }  // namespace ringside::vmm
