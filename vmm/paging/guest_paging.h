@@ -1,0 +1,62 @@
+// GuestPaging: how a monitor on the modelled machine translates a guest's memory when the hardware runs the guest (technique hw):
+// `nested`, `shadow` or `agile`. Each is one file pair in this folder. It owns its tables, which lie in the monitor's share of RAM
+// (monitor_memory.h), and answers the exits that concern memory. Called by techniques/hw only.
+//
+// Guest-physical addresses below the end of guest RAM equal machine-physical ones; above lies the monitor's memory, which no table of
+// the guest may ever reach.
+// MODEL: CR3 always holds the guest's own value. Under shadow paging real hardware would have the shadow root there; here the root is a
+// field of the translation regime, and the exits that CR3 accesses cause are taken all the same.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "hwmodel/machine/cpu.h"
+#include "hwmodel/mmu/walker.h"
+#include "hwmodel/vmx/control_block.h"
+#include "vmm/core/machine.h"
+
+namespace ringside::vmm {
+
+// What is to be done about a page fault or nested violation that made the guest exit.
+enum class FaultAction : uint8_t {
+  kResume,       // tables were filled or unprotected: the instruction runs again
+  kInjectFault,  // the guest's own tables do not allow the access: its page-fault handler shall see it
+  kEmulate,      // a write to a guest page table that stays protected: the monitor does the instruction itself, then after_write() is called
+  kDevice,       // no RAM there: the instruction accesses a device
+};
+
+class GuestPaging {
+ public:
+  virtual ~GuestPaging() = default;
+  virtual std::string_view name() const = 0;
+
+  // Sets the control-block fields this paging needs (EPT, VPID, exception bitmap, CR3 and INVLPG exiting, CR0/CR4 masks).
+  virtual void set_controls(hw::vmx::ControlBlock& block) const = 0;
+  // Makes the CPU translate through this paging's tables: before the first entry, and whenever the guest changed CR0, CR4 or EFER paging
+  // bits. Flushes what must be flushed.
+  virtual void install(hw::Cpu& cpu) = 0;
+
+  // The guest loaded CR3 (already in cpu.cr3); `keep`: bit 63 was set with PCIDs on (no flush asked for).
+  virtual void cr3_loaded(hw::Cpu& cpu, bool keep) = 0;
+  // INVLPG, INVPCID, and flushes through CR0/CR4. `linear` only for kPage.
+  enum class Invalidation : uint8_t { kPage, kContext, kAll };
+  virtual void invalidated(hw::Cpu& cpu, Invalidation what, uint64_t linear) = 0;
+
+  // #PF exit; `error` as the hardware saw it.
+  virtual FaultAction page_fault(hw::Cpu& cpu, uint64_t linear, uint32_t error) = 0;
+  // EPT violation or misconfiguration exit.
+  virtual FaultAction nested_fault(hw::Cpu& cpu, uint64_t guest_physical, uint64_t qualification) = 0;
+  // The emulated instruction of kEmulate is done.
+  virtual void after_write(hw::Cpu& cpu) = 0;
+
+  // Lets the monitor's instruction emulator reach a device page: maps it for one instruction, then takes it away again.
+  virtual void map_device_page(hw::Cpu& cpu, uint64_t linear, uint64_t guest_physical) = 0;
+  virtual void unmap_device_page(hw::Cpu& cpu, uint64_t linear, uint64_t guest_physical) = 0;
+
+  // Fills, syncs, zaps, protections, table pages ... by name, for the trace and `ringside stats`.
+  virtual std::vector<NamedCounter> counters() const = 0;
+};
+
+}  // namespace ringside::vmm
