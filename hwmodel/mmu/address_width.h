@@ -10,9 +10,9 @@ namespace ringside::hw {
 constexpr unsigned kPhysicalAddressBits = 40;
 constexpr uint64_t kPhysicalAddressMask = (uint64_t{1} << kPhysicalAddressBits) - 1;
 
-// Bits high..low set, both included.
+// Bits high..low set, both included; both below 64.
 constexpr uint64_t bit_range(unsigned high, unsigned low) {
-  return (~uint64_t{0} >> (63 - high)) & (~uint64_t{0} << low);
+  return (~uint64_t{0} >> (63 - (high & 63))) & (~uint64_t{0} << low);
 }
 
 static_assert(kPhysicalAddressBits >= 36 && kPhysicalAddressBits <= 52);
