@@ -20,6 +20,8 @@ Outcome ringside_with(std::vector<std::string> arguments, const Setup& setup = {
 
 std::string flat(const std::string& name) { return std::string(RINGSIDE_BINARY_DIR) + "/guests/flat/" + name + ".bin"; }
 
+std::string teaching() { return std::string(RINGSIDE_BINARY_DIR) + "/guests/teaching.elf64"; }
+
 // A run of a flat guest: `ringside run -k NAME.bin --start-mode MODE ...`.
 std::vector<std::string> run_flat(const std::string& name, const std::string& mode, std::vector<std::string> more = {}) {
   std::vector<std::string> arguments = {"run", "-k", flat(name), "--start-mode", mode, "--timeout", "30"};
@@ -133,7 +135,24 @@ TEST_CASE("missing, unreadable and malformed guest images") {
   bzimage[0x1fe] = '\x55', bzimage[0x1ff] = '\xaa', bzimage[0x1f1] = 4;
   bzimage.replace(0x202, 4, "HdrS");
   check_refused(ringside_with({"run", "-k", folder.write("bzimage", bzimage)}), 3, {});
-  check_refused(ringside_with({"run", "-k", flat("hello16"), "--start-mode", "real", "--load-address", "0x40000000"}), 3, {});
+}
+
+TEST_CASE("images that do not fit into RAM") {
+  check_refused(ringside_with({"run", "-k", flat("hello16"), "--start-mode", "real", "--load-address", "0x40000000"}), 2, {"0x40000000", "256 MiB"});
+  check_refused(ringside_with({"run", "-k", teaching(), "--memory", "1M"}), 3, {"RAM"});
+}
+
+TEST_CASE("every truncation of a kernel is refused or runs, and never crashes") {
+  const TemporaryFolder folder;
+  const std::string image = read_file(teaching());
+  REQUIRE(image.size() > 1000);
+  for (size_t size = 1; size < image.size(); size += image.size() / 37) {
+    INFO(size);
+    const std::string part = folder.write("part.elf", image.substr(0, size));
+    const Outcome outcome = ringside_with({"run", "-k", part, "-q", "--max-instructions", "1M"});
+    INFO(outcome.err);
+    CHECK((outcome.code == 3 || outcome.code == 6 || outcome.code == 1));
+  }
 }
 
 TEST_CASE("an initrd that is missing or a trace that is none") {
@@ -180,6 +199,26 @@ TEST_CASE("the summary as JSON") {
   CHECK(json["exit_code"] == 1);
   CHECK(json["instructions"].get<uint64_t>() > 0);
   CHECK(json["exits"].get<uint64_t>() >= 1);
+}
+
+TEST_CASE("the teaching kernel is recognised and runs") {
+  const Outcome outcome = ringside_with({"run", "-k", teaching(), "--timeout", "50"});
+  INFO(outcome.err);
+  CHECK(outcome.code == 0);
+  CHECK(outcome.out == read_file(RINGSIDE_SOURCE_DIR "/tests/guests/teaching/expected.txt"));
+}
+
+TEST_CASE("the screen of a guest that draws one") {
+  // mov ax,0xb800; mov ds,ax; mov dword [162],0x07690748 ("Hi" in row 1, column 1); hlt for ever
+  const std::string code("\xb8\x00\xb8\x8e\xd8\x66\xc7\x06\xa2\x00\x48\x07\x69\x07\xf4\xeb\xfd", 17);
+  const TemporaryFolder folder;
+  const Outcome outcome = ringside_with({"screen", "-k", folder.write("draw.bin", code), "--start-mode", "real", "--json"});
+  INFO(outcome.err);
+  CHECK(outcome.code == 1);  // it halted for ever, and that is said
+  const auto rows = json_of(outcome)["rows"];
+  CHECK(rows.size() == 25);
+  CHECK(rows[0] == "");
+  CHECK(rows[1] == " Hi");
 }
 
 TEST_CASE("the same run gives the same trace, byte for byte, whatever its file is called") {

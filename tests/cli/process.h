@@ -14,12 +14,12 @@ struct Outcome {
 };
 
 struct Setup {
-  std::vector<std::string> environment;            // "NAME=value", beside those of the test
-  std::string standard_output;                     // a file instead of the pipe ("/dev/full")
+  std::vector<std::string> environment{};          // "NAME=value", beside those of the test
+  std::string standard_output{};                   // a file instead of the pipe ("/dev/full")
   unsigned long file_size_limit = 0;               // RLIMIT_FSIZE in bytes; 0: none
   int signal = 0;                                  // to be sent ...
   std::chrono::milliseconds after{0};              // ... so long after the start, or
-  std::function<bool()> when;                      // ... as soon as this holds
+  std::function<bool()> when{};                    // ... as soon as this holds
 };
 
 // Ends the test with a failure if the program does not end within a minute. The program's standard input is /dev/null.
