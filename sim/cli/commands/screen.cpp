@@ -20,10 +20,10 @@ constexpr auto kDefaultTimeout = 20s;
 
 bool bounded(const sim::Bounds& bounds) { return bounds.timeout || bounds.exits || bounds.instructions; }
 
-// Reaching a bound is how a screen is meant to be taken.
+// Reaching a bound, or drawing and halting, is how a screen is meant to be taken.
 ExitCode exit_code_of(const vmm::RunOutcome& outcome) {
   const ExitCode code = vmm::exit_code(outcome);
-  return code == ExitCode::kLimit ? ExitCode::kOk : code;
+  return code == ExitCode::kLimit || outcome.end == vmm::RunEnd::kHaltedForever ? ExitCode::kOk : code;
 }
 
 class ScreenCommand final : public Command {
