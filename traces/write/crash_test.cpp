@@ -104,6 +104,19 @@ TEST_CASE("on a full disk the writer says so once, counts what is lost, and leav
   CHECK(exits + lost == kEvents);
 }
 
+TEST_CASE("a closed writer has not failed; what comes later is counted as lost") {
+  const TemporaryFile file;
+  auto writer = Writer::create(file.path, Clock{}).value();
+  writer->emit(nth_exit(1));
+  REQUIRE(writer->close());
+  CHECK_FALSE(writer->failed());
+  writer->emit(nth_exit(2));
+  REQUIRE(writer->close());
+  CHECK(writer->events() == 1);
+  CHECK(writer->lost_events() == 1);
+  CHECK(Reader::open(file.path).value().event_count() == 1);
+}
+
 TEST_CASE("an error nobody asked for is reported when the writer closes") {
   const TemporaryFile file;
   const int status = in_child([&] {

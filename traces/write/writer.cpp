@@ -28,13 +28,14 @@ void Writer::finish_chunk() {
     events_ -= encoder_.count();
     lost_events_ += encoder_.count();
     failed_ = true;
+    recording_ = false;
     error_ = std::move(written).error();
   }
   encoder_.reset();
 }
 
 Result<void> Writer::flush() {
-  if (!failed_ && !closed_) finish_chunk();
+  if (recording_) finish_chunk();
   if (auto error = take_error()) return *std::move(error);
   return success();
 }
@@ -44,6 +45,7 @@ Result<void> Writer::close() {
   if (closed_) return success();
   if (!failed_) finish_chunk();
   closed_ = true;
+  recording_ = false;
   bool whole = true;
   if (failed_) {
     encoder_.put(LostEvents{.time = last_time_, .vcpu = 0, .count = lost_events_});
@@ -53,8 +55,8 @@ Result<void> Writer::close() {
   if (whole) {
     auto finished = file_->finish();
     if (!finished && !failed_) error_ = std::move(finished).error();
+    failed_ = failed_ || !finished;
   }
-  failed_ = true;  // events emitted from now on are lost
   if (auto error = take_error()) return *std::move(error);
   return success();
 }

@@ -29,10 +29,10 @@ class Writer {
   Writer(const Writer&) = delete;
 
   // Records one event, in the order they happen (times may step back a little between vCPUs). Texts are copied. Once writing has
-  // failed, events are counted as lost. A RunStart is on disk when this returns.
+  // failed, or after close(), events are counted as lost. A RunStart is on disk when this returns.
   template <Event E>
   void emit(const E& event) {
-    if (failed_) [[unlikely]] {
+    if (!recording_) [[unlikely]] {
       ++lost_events_;
       return;
     }
@@ -59,6 +59,7 @@ class Writer {
   Writer(std::unique_ptr<ChunkFile> file, const WriterOptions& options);
   void finish_chunk();
 
+  bool recording_ = true;  // neither failed nor closed
   bool failed_ = false;
   bool closed_ = false;
   Encoder encoder_;
