@@ -44,7 +44,7 @@ Bytes fadt(GuestPhysical facs_at, GuestPhysical dsdt_at) {
   t.u16(kNoC2).u16(kNoC3).u16(0).u16(0).u8(0).u8(0).u8(0).u8(0).u8(kCenturyInCmos);
   t.u16(kLegacyDevices).u8(0).u32(kWbinvd | kC1 | kNoSleepButton | kNoRtcWake | (k32Bit ? kTimer32 : 0) | kResetRegister);
   t.port(ports::kResetControl, 8, 1).u8(ports::kResetValue).u16(0).u8(0);
-  t.u64(facs_at.value).u64(dsdt_at.value);
+  t.u64(0).u64(dsdt_at.value);                                  // the FACS is named once, or guests find two
   t.port(ports::kPm1aEvent, 32, 2).no_address().port(ports::kPm1aControl, 16, 2).no_address().no_address();
   t.port(ports::kPmTimer, 32, 3).no_address().no_address();
   assert(t.size() == 244);

@@ -95,7 +95,7 @@ TEST_CASE("the FADT says what the ports say") {
   const uint64_t facs = read<uint32_t>(memory, fadt + 36);
   CHECK(facs % 64 == 0);
   CHECK(signature(memory, facs) == "FACS");
-  CHECK(read<uint64_t>(memory, fadt + 132) == facs);
+  CHECK(read<uint64_t>(memory, fadt + 132) == 0);
   CHECK(read<uint32_t>(memory, fadt + 40) == read<uint64_t>(memory, fadt + 140));
 }
 

@@ -68,7 +68,7 @@ Result<KernelPlan> plan_bzimage(hw::PhysicalMemory& memory, std::span<const uint
   KernelPlan plan;
   plan.initrd_max = header.initrd_max;
   plan.command_line_max = header.command_line_max;
-  const std::string name = header.kernel_version.empty() ? "Linux" : header.kernel_version;
+  const std::string name = header.kernel_version.empty() ? "(no version)" : header.kernel_version;
   if (by == DecompressBy::kGuest || header.payload_bytes == 0) {
     plan_self_start(plan, image, header);
     plan.description = tr(header.payload_bytes ? "vmm.linux.by-guest" : "vmm.linux.as-is", name);

@@ -20,8 +20,8 @@ class VgaRegisters;
 namespace ringside::vmm {
 
 struct PcOptions {
-  std::function<void(uint8_t)> serial_output;         // bytes the guest sends to COM1; may be empty
-  std::function<void(uint8_t)> debug_console_output;  // bytes at port 0xE9; may be empty
+  std::function<void(uint8_t)> serial_output{};        // bytes the guest sends to COM1; may be empty
+  std::function<void(uint8_t)> debug_console_output{}; // bytes at port 0xE9; may be empty
   // Time of day (UTC, seconds since 1970) at guest time 0. A fixed default: the model's runs must repeat.
   int64_t epoch_seconds = 1'735'689'600;              // 2025-01-01
 };

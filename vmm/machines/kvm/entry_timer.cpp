@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "vmm/machines/kvm/kvm_call.h"
@@ -31,8 +32,8 @@ EntryTimer::~EntryTimer() {
 }
 
 Result<void> EntryTimer::prepare() {
+  if (thread_ && ::pthread_equal(owner_, ::pthread_self())) return success();
   const pid_t thread = static_cast<pid_t>(::syscall(SYS_gettid));
-  if (thread == thread_) return success();
   struct sigaction action {};
   action.sa_sigaction = on_signal;
   action.sa_flags = SA_SIGINFO;  // no SA_RESTART: KVM_RUN must return
@@ -54,6 +55,7 @@ Result<void> EntryTimer::prepare() {
   if (::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) return kvm_failure("vmm.kvm.set-timer", errno);
   timer_ = timer;
   thread_ = thread;
+  owner_ = ::pthread_self();
   armed_ = std::chrono::steady_clock::time_point::min();
   return success();
 }

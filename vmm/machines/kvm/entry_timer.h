@@ -4,6 +4,7 @@
 #pragma once
 
 #include <linux/kvm.h>
+#include <pthread.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -32,6 +33,7 @@ class EntryTimer {
 
  private:
   kvm_run* run_;
+  pthread_t owner_{};  // the bound thread, as itself and by its kernel id
   pid_t thread_ = 0;
   std::optional<timer_t> timer_;
   std::chrono::steady_clock::time_point armed_ = std::chrono::steady_clock::time_point::min();

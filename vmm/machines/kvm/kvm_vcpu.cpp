@@ -23,6 +23,8 @@ using SteadyClock = std::chrono::steady_clock;
 
 // How often a guest that does not exit is looked at: HLT without interrupts is noticed, and a lost signal costs no more.
 constexpr std::chrono::milliseconds kLookInterval{20};
+// After so many looks without an exit the run loop gets its turn (stop flag, counters).
+constexpr unsigned kLooksPerSlice = 5;
 
 }  // namespace
 
@@ -67,7 +69,7 @@ Result<void> KvmVcpu::map_run_area(size_t bytes) {
 
 Result<Exit> KvmVcpu::run(const RunBounds& bounds) {
   BOOST_OUTCOME_TRY(timer_->prepare());
-  for (;;) {
+  for (unsigned looks = 1;; ++looks) {
     // Cleared before the reasons are looked at: a kick or timer from here on sets it again, and KVM_RUN returns at once.
     const_cast<volatile kvm_run*>(run_)->immediate_exit = 0;
     clock_.fire_due();
@@ -90,16 +92,16 @@ Result<Exit> KvmVcpu::run(const RunBounds& bounds) {
       exit.cause = InterruptedExit{.by = *reason};
       return exit;
     }
-    guest_time_ = exit.info.guest_time;  // our own look: time goes on adding up
     if (has_mp_state_) {
       BOOST_OUTCOME_TRY(registers, registers_after_exit());
       if (halted_forever(registers)) {
-        guest_time_ = Cycles(0);
         exit.cause = HaltExit{.interrupts_enabled = false};
         exit.info.raw_reason = KVM_EXIT_HLT;
         return exit;
       }
     }
+    if (looks >= kLooksPerSlice) return exit;
+    guest_time_ = exit.info.guest_time;  // our own look: time goes on adding up
   }
 }
 
