@@ -66,11 +66,14 @@ class RunLoop {
 
   // The machine came up only to let the bounds be looked at: for the trace the guest never left, unless a bound is reached.
   bool stays_inside(Exit& exit) {
-    const auto* interrupted = std::get_if<InterruptedExit>(&exit.cause);
+    auto* interrupted = std::get_if<InterruptedExit>(&exit.cause);
     if (!interrupted || interrupted->by == InterruptedBy::kKick || interrupted->by == InterruptedBy::kInstructions) return false;
     take_counters_if_due();
     check_bounds();
-    if (end_) return false;
+    if (end_) {
+      interrupted->by = end_ == RunEnd::kInterrupted ? InterruptedBy::kKick : InterruptedBy::kDeadline;
+      return false;
+    }
     sliced_guest_time_ += exit.info.guest_time.value;
     return true;
   }
