@@ -3,9 +3,17 @@
 #include <algorithm>
 
 #include "hwmodel/platform/chipset.h"
+#include "hwmodel/vmx/non_root.h"
 
 namespace ringside::hw {
 namespace {
+
+// Which exception it is depends on the operand's segment, which is known where the instruction gives up: fault() turns it into #SS.
+bool raise_non_canonical(Cpu& cpu) {
+  cpu.raise(Vector::kGP, 0);
+  cpu.pending.non_canonical = true;
+  return false;
+}
 
 bool is_canonical(uint64_t linear) { return static_cast<uint64_t>(static_cast<int64_t>(linear << 16) >> 16) == linear; }
 
@@ -62,7 +70,7 @@ struct Piece {
 bool locate(Cpu& cpu, uint64_t linear, AccessKind kind, Looker who, Piece& out) {
   const AccessMode mode = who == Looker::kProcessor ? AccessMode::kSupervisorImplicit : cpu.cpl == 3 ? AccessMode::kUser : AccessMode::kSupervisor;
   const Translation t = cpu.mmu.translate(linear, kind, mode);
-  if (!t.ok) return cpu.raise_page_fault(linear, t.error_code);
+  if (!t.ok) return t.outcome == WalkOutcome::kPageFault ? cpu.raise_page_fault(linear, t.error_code) : vmx::nested_violation(cpu, linear);
   out.physical = t.physical;
   out.host = cpu.memory.host(t.physical);
   return true;
@@ -93,7 +101,7 @@ bool transfer(Cpu& cpu, const Piece& piece, void* data, unsigned size, AccessKin
 
 // Any access, any alignment: both pages are translated before a byte moves.
 bool access(Cpu& cpu, uint64_t linear, void* data, unsigned size, AccessKind kind, Looker who) {
-  if (!is_canonical(linear) || !is_canonical(linear + size - 1)) return cpu.raise(Vector::kGP, 0);
+  if (!is_canonical(linear) || !is_canonical(linear + size - 1)) return raise_non_canonical(cpu);
   if (who == Looker::kProgram) {
     const bool aligned = (linear & (std::min(size, 8u) - 1)) == 0;
     if (!aligned && cpu.cpl == 3 && (cpu.cr0 & cr0::kAm) && (cpu.system_flags & rflags::kAc)) return cpu.raise(Vector::kAC, 0);
@@ -158,7 +166,7 @@ bool store_slow(Cpu& cpu, uint64_t linear, const void* value, unsigned size) {
 }
 
 bool probe_write(Cpu& cpu, uint64_t linear, unsigned size) {
-  if (!is_canonical(linear) || !is_canonical(linear + size - 1)) return cpu.raise(Vector::kGP, 0);
+  if (!is_canonical(linear) || !is_canonical(linear + size - 1)) return raise_non_canonical(cpu);
   Piece piece;
   if (!locate(cpu, linear, AccessKind::kWrite, Looker::kProgram, piece)) return false;
   if (piece.host && !settle_code(cpu, piece.host, std::min<uint64_t>(size, kPageSize - (linear & (kPageSize - 1))))) return false;

@@ -5,6 +5,7 @@
 
 #include "hwmodel/exec/run.h"
 #include "hwmodel/isa/decoder.h"
+#include "hwmodel/vmx/non_root.h"
 
 namespace ringside::hw {
 namespace {
@@ -19,6 +20,25 @@ const Uop* lead_out(Cpu& cpu, const Uop* op) {
   return nullptr;
 }
 
+// Decodes the instruction at the start of `bytes` as number `count` of a block: its gate, if it has one, then itself.
+struct Placed {
+  DecodeResult decoded;
+  unsigned uops = 1;
+  unsigned bytes = 0;
+};
+Placed place(std::span<const uint8_t> bytes, DecodeMode mode, unsigned offset, unsigned count, Uop* out) {
+  Uop instruction, gate;
+  Placed placed{.decoded = decode(bytes, mode, offset, instruction, &gate)};
+  instruction.index_in_block = gate.index_in_block = static_cast<uint8_t>(count);
+  placed.bytes = instruction.length;
+  if (placed.decoded.gated) {
+    out[0] = gate;
+    placed.uops = 2;
+  }
+  out[placed.uops - 1] = instruction;
+  return placed;
+}
+
 bool is_canonical(uint64_t linear) { return static_cast<uint64_t>(static_cast<int64_t>(linear << 16) >> 16) == linear; }
 
 struct Fetch {
@@ -29,7 +49,7 @@ struct Fetch {
 bool fetch_page(Cpu& cpu, uint64_t linear, Fetch& out) {
   if (!is_canonical(linear)) return cpu.raise(Vector::kGP, 0);
   const Translation t = cpu.mmu.translate(linear, AccessKind::kFetch, cpu.cpl == 3);
-  if (!t.ok) return cpu.raise_page_fault(linear, t.error_code);
+  if (!t.ok) return t.outcome == WalkOutcome::kPageFault ? cpu.raise_page_fault(linear, t.error_code) : vmx::nested_violation(cpu, linear);
   out.host = cpu.memory.host(GuestPhysical(t.physical.value & ~uint64_t{kPageSize - 1}));
   return true;
 }
@@ -39,10 +59,10 @@ Block* block_outside_ram(Cpu& cpu) {
   static constexpr uint8_t kOnes[kMaxInstructionBytes] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
   Block& block = cpu.straddle_block();
   std::memset(cpu.straddle_bytes, 0, sizeof cpu.straddle_bytes);
-  decode(kOnes, cpu.decode_mode, 0, block.uops[0]);
+  const Placed placed = place(kOnes, cpu.decode_mode, 0, 0, block.uops.get());
   block.count = 1;
   block.mode_key = 0;   // never taken for a remembered straddling instruction
-  finish_block(block, block.uops[0].length);
+  finish_block(block, placed.uops, placed.bytes);
   block.bytes = 0;
   return &block;
 }
@@ -59,11 +79,10 @@ Block* straddling_block(Cpu& cpu, const uint8_t* first_page, unsigned offset, ui
   Block& block = cpu.straddle_block();
   if (block.count == 1 && block.mode_key == cpu.decode_mode.key() && std::memcmp(cpu.straddle_bytes, bytes, sizeof bytes) == 0) return &block;
   std::memcpy(cpu.straddle_bytes, bytes, sizeof bytes);
-  decode(bytes, cpu.decode_mode, 0, block.uops[0]);
-  block.uops[0].index_in_block = 0;
+  const Placed placed = place(bytes, cpu.decode_mode, 0, 0, block.uops.get());
   block.count = 1;
   block.mode_key = cpu.decode_mode.key();
-  finish_block(block, block.uops[0].length);
+  finish_block(block, placed.uops, placed.bytes);
   block.bytes = 0;
   return &block;
 }
@@ -71,37 +90,37 @@ Block* straddling_block(Cpu& cpu, const uint8_t* first_page, unsigned offset, ui
 // Decodes from `offset` to the first instruction that ends a block, the page's end, or the longest block.
 // Null: the first instruction already straddles.
 std::unique_ptr<Block> build(const uint8_t* page, unsigned offset, DecodeMode mode) {
-  Uop uops[Block::kMaxInstructions + 1];
-  unsigned count = 0, at = 0;
+  Uop uops[Block::kMaxUops];
+  unsigned count = 0, slots = 0, at = 0;
   while (count < Block::kMaxInstructions) {
     const unsigned left = kPageSize - (offset + at);
     if (left == 0) break;
-    const DecodeResult r = decode({page + offset + at, left < kMaxInstructionBytes ? left : kMaxInstructionBytes}, mode, at, uops[count]);
-    if (r.outcome == DecodeOutcome::kTruncated) break;
-    uops[count].index_in_block = static_cast<uint8_t>(count);
-    at += uops[count].length;
+    const Placed placed = place({page + offset + at, std::min(left, kMaxInstructionBytes)}, mode, at, count, uops + slots);
+    if (placed.decoded.outcome == DecodeOutcome::kTruncated) break;
+    at += placed.bytes;
+    slots += placed.uops;
     ++count;
-    if (r.ends_block || r.outcome != DecodeOutcome::kOk) break;
+    if (placed.decoded.ends_block || placed.decoded.outcome != DecodeOutcome::kOk) break;
   }
   if (count == 0) return nullptr;
   auto block = std::make_unique<Block>();
-  block->uops = std::make_unique<Uop[]>(count + 1);
-  std::copy_n(uops, count, block->uops.get());
+  block->uops = std::make_unique<Uop[]>(slots + 1);
+  std::copy_n(uops, slots, block->uops.get());
   block->count = static_cast<uint16_t>(count);
   block->page_offset = static_cast<uint16_t>(offset);
   block->mode_key = mode.key();
-  finish_block(*block, static_cast<uint16_t>(at));
+  finish_block(*block, slots, at);
   return block;
 }
 
 }  // namespace
 
-void finish_block(Block& block, uint16_t bytes) {
-  block.bytes = bytes;
-  Uop& last = block.uops[block.count];
+void finish_block(Block& block, unsigned slots, unsigned bytes) {
+  block.bytes = static_cast<uint16_t>(bytes);
+  Uop& last = block.uops[slots];
   last = Uop{};
   last.fn = lead_out;
-  last.offset = bytes;
+  last.offset = static_cast<uint16_t>(bytes);
   last.index_in_block = static_cast<uint8_t>(block.count);
   last.code_size = block.uops[0].code_size;
 }

@@ -13,8 +13,8 @@ namespace ringside::hw {
 // next call (an instruction that straddles two pages).
 Block* find_block(Cpu& cpu);
 
-// Ends `block` after block.count instructions of `bytes` bytes with the micro-op that leads out.
-void finish_block(Block& block, uint16_t bytes);
+// Ends `block` after its `slots` micro-ops (block.count instructions of `bytes` bytes) with the one that leads out.
+void finish_block(Block& block, unsigned slots, unsigned bytes);
 
 // Direct-mapped memory of where linear code pages are, per CPU: valid for one fetch generation.
 class FetchMap {

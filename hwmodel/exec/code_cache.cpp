@@ -11,7 +11,7 @@ bool CodePage::overlaps(unsigned offset, unsigned size) const {
   return false;
 }
 
-CodeCache::CodeCache(PhysicalMemory& memory) : memory_(memory), pages_(memory.size() >> kPageShift) {}
+CodeCache::CodeCache(PhysicalMemory& memory) : memory_(memory), pages_(memory.page_count()) {}
 
 CodePage& CodeCache::page(const uint8_t* host_page) {
   auto& slot = pages_[memory_.page_index(host_page)];

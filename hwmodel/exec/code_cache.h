@@ -17,7 +17,8 @@ namespace ringside::hw {
 struct DecodeMode {
   uint8_t code_size = 64;   // 16, 32, 64
   uint8_t stack_size = 8;   // bytes
-  uint8_t key() const { return static_cast<uint8_t>(code_size | (stack_size >> 1)); }  // sizes are disjoint bits
+  bool non_root = false;    // with a gate before each instruction that may exit (vmx/non_root.h)
+  uint8_t key() const { return static_cast<uint8_t>(code_size | (stack_size >> 1) | (non_root ? 8 : 0)); }  // disjoint bits
 };
 
 struct Block;
@@ -32,7 +33,8 @@ struct BlockLink {
 
 struct Block {
   static constexpr unsigned kMaxInstructions = 64;
-  uint16_t count = 0;        // instructions; uops has one more, which leads out of the block
+  static constexpr unsigned kMaxUops = 2 * kMaxInstructions + 1;  // each may have a gate, and one leads out
+  uint16_t count = 0;        // instructions; uops has those, their gates, and one that leads out of the block
   uint16_t bytes = 0;
   uint16_t page_offset = 0;
   uint8_t mode_key = 0;

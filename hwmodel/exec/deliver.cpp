@@ -2,6 +2,7 @@
 
 #include "hwmodel/exec/deliver_gate.h"
 #include "hwmodel/machine/observer.h"
+#include "hwmodel/vmx/non_root.h"
 
 namespace ringside::hw {
 namespace {
@@ -49,7 +50,7 @@ bool enter_over_empty_bus(Cpu& cpu, const PendingEvent& event) {
   for (;;) {
     cpu.replies.used = 0;
     if (enter_handler(cpu, event, cpu.rip)) return true;
-    if (cpu.pending.valid || cpu.replies.count == IoReplies::kMax) return false;
+    if (cpu.pending.valid || std::holds_alternative<StopVmExit>(cpu.stop) || cpu.replies.count == IoReplies::kMax) return false;
     cpu.stop = StopNone{};
     cpu.replies.entry[cpu.replies.count++] = {.address = 0, .value = ~uint64_t{0}, .size = 8, .write = false, .mmio = true};
   }
@@ -63,6 +64,10 @@ bool enter(Cpu& cpu, const PendingEvent& event) {
   const bool entered = enter_over_empty_bus(cpu, event);
   cpu.replies.clear();
   if (!entered) {
+    if (std::holds_alternative<StopVmExit>(cpu.stop)) {
+      vmx::note_interrupted_delivery(cpu, event);
+      return false;
+    }
     if (!cpu.pending.valid) cpu.raise(Vector::kGP, 0);   // tables scattered over more than IoReplies::kMax device registers
     return false;
   }
@@ -75,6 +80,8 @@ bool enter(Cpu& cpu, const PendingEvent& event) {
 bool deliver(Cpu& cpu, PendingEvent event) {
   for (;;) {
     if (enter(cpu, event)) return true;
+    if (std::holds_alternative<StopVmExit>(cpu.stop)) return false;
+    if (cpu.guest && vmx::exception_exits(cpu, &event)) return false;
     PendingEvent next = cpu.pending;
     const bool selector_error = next.has_error && next.vector >= static_cast<uint8_t>(Vector::kTS) && next.vector <= static_cast<uint8_t>(Vector::kGP);
     if (selector_error && !event.software) next.error |= kErrorExt;

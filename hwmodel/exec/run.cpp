@@ -7,6 +7,7 @@
 #include "hwmodel/exec/code_cache.h"
 #include "hwmodel/exec/deliver.h"
 #include "hwmodel/platform/chipset.h"
+#include "hwmodel/vmx/non_root.h"
 
 namespace ringside::hw {
 namespace {
@@ -27,8 +28,9 @@ inline void execute(Cpu& cpu, Block& block) {
 void execute_cut(Cpu& cpu, Block& block, unsigned count) {
   Block& cut = cpu.scratch_block();
   cut.count = static_cast<uint16_t>(count);
-  std::copy_n(block.uops.get(), count, cut.uops.get());
-  finish_block(cut, static_cast<uint16_t>(block.uops[count].offset));
+  unsigned slots = 0;
+  for (; block.uops[slots].index_in_block < count; ++slots) cut.uops[slots] = block.uops[slots];
+  finish_block(cut, slots, block.uops[slots].offset);
   execute(cpu, cut);
 }
 
@@ -53,20 +55,36 @@ void execute_single(Cpu& cpu) {
 // What the last block left behind: an exception to deliver, a reason to stop, or nothing.
 After settle(Cpu& cpu) {
   if (cpu.stop.index() != 0) return After::kReturn;
-  if (cpu.pending.valid) {
-    cpu.block = &cpu.scratch_block();  // delivery runs outside any cached block
-    cpu.replies.clear();
-    if (!deliver_pending(cpu)) return After::kReturn;  // triple fault
+  if (!cpu.pending.valid) return After::kGoOn;
+  cpu.begin_delivery();
+  cpu.replies.clear();
+  if (cpu.guest && vmx::exception_exits(cpu, nullptr)) return After::kReturn;
+  if (deliver_pending(cpu)) return After::kGoOn;
+  // A triple fault, or an exit on the way.
+  if (cpu.guest && std::holds_alternative<StopTripleFault>(cpu.stop)) vmx::exit_without_instruction(cpu, vmx::ExitReason::kTripleFault);
+  return After::kReturn;
+}
+
+// In non-root mode the controllers are the monitor's: their calling is an interrupt of the host, and the guest's own wait for a window.
+void look_in_guest(Cpu& cpu) {
+  using vmx::ExitReason;
+  const vmx::ControlBlock& b = *cpu.guest;
+  if (cpu.host_interrupt && b.pin(vmx::pin::kExternalInterruptExiting)) {
+    cpu.host_interrupt = false;
+    vmx::exit_without_instruction(cpu, ExitReason::kExternalInterrupt);
+  } else if (b.primary(vmx::primary::kInterruptWindow)) {
+    if (cpu.system_flags & rflags::kIf) vmx::exit_without_instruction(cpu, ExitReason::kInterruptWindow);
+    else cpu.interrupt_waiting = true;
   }
-  return After::kGoOn;
 }
 
 // Between blocks, when something wants a look: deliver an NMI or an interrupt if the CPU takes it now.
 void look(Cpu& cpu) {
   cpu.attention = false;
   cpu.interrupt_waiting = false;
+  if (cpu.guest) return look_in_guest(cpu);
   if (!cpu.chipset) return;
-  cpu.block = &cpu.scratch_block();  // delivery runs outside any cached block
+  cpu.begin_delivery();
   if (cpu.chipset->nmi_pending(cpu.id) && !cpu.nmi_blocked) {
     cpu.chipset->acknowledge_nmi(cpu.id);
     cpu.halted = false;
@@ -191,6 +209,8 @@ const Uop* leave_next(Cpu& cpu, const Uop* op) {
 }
 
 const Uop* fault(Cpu& cpu, const Uop* op) {
+  // Operands addressed through rSP or rBP raise #SS(0) where others raise #GP(0) [SDM 3A 6.15, interrupts 12 and 13].
+  if (cpu.pending.valid && cpu.pending.non_canonical && op->segment == kSs) cpu.pending.vector = static_cast<uint8_t>(Vector::kSS);
   uncount_after(cpu, op, 0);
   cpu.rip = cpu.rip_of(op);
   return nullptr;

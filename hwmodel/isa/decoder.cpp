@@ -5,6 +5,7 @@
 #include "hwmodel/exec/undefined.h"
 #include "hwmodel/isa/instruction_table.h"
 #include "hwmodel/machine/cpu_state.h"
+#include "hwmodel/vmx/non_root.h"
 
 namespace ringside::hw {
 namespace {
@@ -41,6 +42,20 @@ uint8_t segment_number(ZydisRegister reg) {
     case ZYDIS_REGISTER_FS: return kFs;
     case ZYDIS_REGISTER_GS: return kGs;
     default: return kNoSegment;
+  }
+}
+
+// Zydis 4.0 takes r13d as the base of [index * scale + disp32] with REX.B and a 32-bit address size, and loses the displacement; the
+// encoding has no base there [SDM 2A 2.2.1.2, table 2-5 "mod = 00, base = 101"].
+void correct_absent_base(Decoded& d) {
+  const auto& raw = d.insn.raw;
+  if (raw.sib.offset == 0 || raw.modrm.mod != 0 || raw.sib.base != 5) return;
+  for (unsigned i = 0; i < d.insn.operand_count; ++i) {
+    auto& mem = d.ops[i].mem;
+    if (d.ops[i].type != ZYDIS_OPERAND_TYPE_MEMORY || mem.base != ZYDIS_REGISTER_R13D || d.ops[i].encoding != ZYDIS_OPERAND_ENCODING_MODRM_RM) continue;
+    mem.base = ZYDIS_REGISTER_NONE;
+    mem.disp.has_displacement = ZYAN_TRUE;
+    mem.disp.value = raw.disp.value;
   }
 }
 
@@ -105,10 +120,12 @@ uint8_t register_number(ZydisRegister reg) {
 
 bool decode_instruction(std::span<const uint8_t> bytes, unsigned code_size, Decoded& out) {
   out.code_size = code_size;
-  return ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder_for(code_size), bytes.data(), bytes.size(), &out.insn, out.ops));
+  if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder_for(code_size), bytes.data(), bytes.size(), &out.insn, out.ops))) return false;
+  correct_absent_base(out);
+  return true;
 }
 
-DecodeResult decode(std::span<const uint8_t> bytes, DecodeMode mode, unsigned offset, Uop& uop) {
+DecodeResult decode(std::span<const uint8_t> bytes, DecodeMode mode, unsigned offset, Uop& uop, Uop* gate) {
   Decoded d;
   d.code_size = mode.code_size;
   const ZyanStatus status = ZydisDecoderDecodeFull(&decoder_for(mode.code_size), bytes.data(), bytes.size(), &d.insn, d.ops);
@@ -122,9 +139,12 @@ DecodeResult decode(std::span<const uint8_t> bytes, DecodeMode mode, unsigned of
     uop.fn = status == ZYDIS_STATUS_INSTRUCTION_TOO_LONG ? too_long_instruction : undefined_instruction;
     return {DecodeOutcome::kInvalid};
   }
+  correct_absent_base(d);
   fill_common(d, mode, offset, uop);
   for (const InstructionInfo* info : instruction_rows(d.insn.mnemonic)) {
-    if (info->bind(d, uop)) return {DecodeOutcome::kOk, info->ends_block, info->cost};
+    if (!info->bind(d, uop)) continue;
+    const bool gated = mode.non_root && gate && vmx::bind_gate(d, uop, *gate);
+    return {DecodeOutcome::kOk, info->ends_block || gated, info->cost, gated};
   }
   uop.fn = unimplemented_instruction;
   return {DecodeOutcome::kUnimplemented};

@@ -22,10 +22,12 @@ struct DecodeResult {
   DecodeOutcome outcome = DecodeOutcome::kInvalid;
   bool ends_block = true;
   CostClass cost = CostClass::kNop;
+  bool gated = false;   // the gate was filled: it runs before the instruction
 };
 
 // Decodes the instruction at the start of `bytes` into `uop`; `offset` is its distance from the block's rip.
-DecodeResult decode(std::span<const uint8_t> bytes, DecodeMode mode, unsigned offset, Uop& uop);
+// In non-root mode `gate`, if given, gets the micro-op that looks whether the instruction exits.
+DecodeResult decode(std::span<const uint8_t> bytes, DecodeMode mode, unsigned offset, Uop& uop, Uop* gate = nullptr);
 // Fills `out` only; for inspectors and translators. False if the bytes are no instruction.
 bool decode_instruction(std::span<const uint8_t> bytes, unsigned code_size, Decoded& out);
 // Intel syntax; "(bad)" where the bytes are no instruction. `length` gets the bytes used (1 for a bad one).

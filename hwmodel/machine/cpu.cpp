@@ -7,7 +7,7 @@ namespace {
 
 std::unique_ptr<Block> private_block() {
   auto block = std::make_unique<Block>();
-  block->uops = std::make_unique<Uop[]>(Block::kMaxInstructions + 1);
+  block->uops = std::make_unique<Uop[]>(Block::kMaxUops);
   return block;
 }
 
@@ -24,11 +24,13 @@ Cpu::~Cpu() = default;
 void Cpu::mode_changed() {
   const Segment& cs = segment[kCs];
   if (in_64bit_mode()) {
-    decode_mode = {64, 8};
+    decode_mode.code_size = 64;
+    decode_mode.stack_size = 8;
   } else {
     decode_mode.code_size = !in_v86_mode() && cs.big() ? 32 : 16;
     decode_mode.stack_size = !in_v86_mode() && segment[kSs].big() ? 4 : 2;
   }
+  decode_mode.non_root = non_root_code;
   fetch_key = static_cast<uint8_t>(decode_mode.key() | (cpl == 3 ? 0x80 : 0));
   mmu.update_mode();
 }

@@ -17,6 +17,7 @@
 namespace ringside::hw {
 
 struct Block;          // exec/code_cache.h
+namespace vmx { struct ControlBlock; }  // vmx/control_block.h
 class FetchMap;        // exec/block_builder.h
 class LocalApic;       // platform/local_apic.h
 class Chipset;         // platform/chipset.h
@@ -34,6 +35,7 @@ struct PendingEvent {
   bool has_error = false;
   bool software = false;
   bool external = false;
+  bool non_canonical = false;   // #GP for a non-canonical address: #SS where the operand's segment is SS (see fault())
   uint8_t vector = 0;
   uint32_t error = 0;
   uint64_t cr2 = 0;   // linear address of a page fault; of a #DB the bits to set in DR6
@@ -47,8 +49,9 @@ struct StopMmio { GuestPhysical address; uint8_t size; bool write; uint64_t valu
 struct StopHalt { bool interrupts_enabled; };
 struct StopTripleFault {};
 struct StopLimit {};                                                               // the run's instruction or cycle bound
+struct StopVmExit { uint16_t reason; uint64_t qualification; };                      // non-root mode: the control block has the details
 struct StopDebug { uint8_t cause; };                                                // a debugger's request
-using Stop = std::variant<StopNone, StopPort, StopMmio, StopHalt, StopTripleFault, StopLimit, StopDebug>;
+using Stop = std::variant<StopNone, StopPort, StopMmio, StopHalt, StopTripleFault, StopLimit, StopVmExit, StopDebug>;
 
 // Answers to StopPort and StopMmio, consumed in order by the re-executed instruction and dropped when it retires.
 struct IoReplies {
@@ -91,6 +94,10 @@ class Cpu : public CpuState {
   // x86 as built, every sensitive instruction trapping (Popek-Goldberg), or 32-bit era subsets: see cpuid.h.
   uint64_t random_state = 0x9e3779b97f4a7c15ull;  // RDRAND/RDSEED, seeded by the run
 
+  // The control block of the guest being run in non-root mode; null in root mode and on a machine without a monitor.
+  vmx::ControlBlock* guest = nullptr;
+  bool non_root_code = false;   // blocks are decoded with gates before instructions that may exit
+
   PendingEvent pending;
   Stop stop;
   IoReplies replies;
@@ -107,6 +114,7 @@ class Cpu : public CpuState {
   Block* block = nullptr;            // executing
   uint64_t deadline = ~0ull;         // in counters.instructions: the block that would pass it is cut short
   bool attention = false;            // something other than the deadline wants a look between blocks (interrupt lines, signals)
+  bool host_interrupt = false;       // non-root mode: the machine's controllers or timers want the monitor
   bool interrupt_waiting = false;    // an interrupt is pending but IF is clear
   bool want_single = false;          // the instruction at rip must run in a block of its own (MMIO, stores to decoded code)
   uint8_t debug_hits = 0;            // DR6 bits of data breakpoints hit by the instruction in flight
@@ -114,6 +122,8 @@ class Cpu : public CpuState {
   DecodeMode decode_mode;
   std::unique_ptr<FetchMap> fetch_map;
   Block& scratch_block() { return *scratch_; }      // for cut blocks
+  // Events are delivered outside any cached block: whatever delivery stores may drop decoded code.
+  void begin_delivery() { block = scratch_.get(); }
   Block& straddle_block() { return *straddle_; }    // for instructions across a page boundary
   uint8_t straddle_bytes[15] = {};
   // Executing a copy that a store to its own code cannot disturb, with one instruction: MMIO and stores to code happen only here.

@@ -16,7 +16,7 @@ constexpr unsigned kIdleTurns = 10'000;
 }  // namespace
 
 Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config) {
-  auto memory = PhysicalMemory::create(config.memory_bytes);
+  auto memory = PhysicalMemory::create(config.memory_bytes, config.monitor_bytes);
   if (!memory) return memory.error();
   return std::unique_ptr<Machine>(new Machine(std::move(memory.value()), config));
 }
@@ -25,7 +25,7 @@ Machine::Machine(PhysicalMemory memory, const MachineConfig& config) : memory_(s
   clock_ = std::make_unique<TimerQueue>([this] { return now(); });
   clock_->on_change = [this] { shorten_deadline(); };
   chipset_ = std::make_unique<Chipset>(*clock_, config.cpus, [this](unsigned i) {
-    if (i < cpus_.size()) cpus_[i]->attention = true;
+    if (i < cpus_.size()) cpus_[i]->attention = cpus_[i]->host_interrupt = true;
   });
   for (unsigned i = 0; i < config.cpus; ++i) {
     auto& cpu = *cpus_.emplace_back(std::make_unique<Cpu>(i, memory_, code_));
@@ -71,6 +71,18 @@ bool Machine::skip_idle_time(Cpu& cpu) {
   cpu.extra_cycles += skipped;
   idle_cycles_ += skipped;
   if (observer_) observer_->on_resume(skipped);
+  return true;
+}
+
+bool Machine::wait_for_timer(unsigned i) {
+  Cpu& cpu = *cpus_[i];
+  const Cycles time = now(), next = clock_->next_deadline();
+  if (next == TimerQueue::kNever) return false;
+  const uint64_t skipped = next > time ? next - time : 0;
+  cpu.extra_cycles += skipped;
+  idle_cycles_ += skipped;
+  if (observer_) observer_->on_resume(skipped);
+  clock_->run_due(now());
   return true;
 }
 

@@ -16,6 +16,7 @@ namespace ringside::hw {
 
 struct MachineConfig {
   uint64_t memory_bytes = 256ull << 20;
+  uint64_t monitor_bytes = 0;  // RAM for a monitor's tables, out of the guest's sight
   unsigned cpus = 1;         // one runs for now; the others wait for their start-up IPI
   uint64_t seed = 0;         // of RDRAND and RDSEED
 };
@@ -42,6 +43,8 @@ class Machine {
   Stop run(unsigned i, uint64_t instruction_limit = ~0ull);
   // One instruction, exception or interrupt delivery.
   Stop step(unsigned i);
+  // HLT of a guest whose monitor waits for it: modelled time jumps to the next timer event, which then fires. False: nothing is armed.
+  bool wait_for_timer(unsigned i);
   // Answers the last StopPort or StopMmio of CPU `i`; the next run() re-executes the instruction with it.
   void reply(unsigned i, uint64_t value);
   // Makes run() return between blocks soon (from any thread or a signal handler); harmless when nothing runs.

@@ -14,8 +14,8 @@ namespace ringside::hw {
 namespace {
 
 constexpr uint64_t kSmallest = 1 << 20;
-// All of it must have a guest-physical address, the hole included.
-constexpr uint64_t kLargest = kPhysicalAddressMask + 1 - (PhysicalMemory::kHoleEnd - PhysicalMemory::kHoleStart);
+// All of it must have an address below the monitor's share, the hole included.
+constexpr uint64_t kLargest = PhysicalMemory::kMonitorStart - (PhysicalMemory::kHoleEnd - PhysicalMemory::kHoleStart);
 
 Error unavailable(uint64_t size, int error) {
   return fail(ExitCode::kHost,
@@ -24,37 +24,41 @@ Error unavailable(uint64_t size, int error) {
 
 }  // namespace
 
-Result<PhysicalMemory> PhysicalMemory::create(uint64_t size) {
-  if (size < kSmallest || size > kLargest || size % kPageSize != 0) {
+Result<PhysicalMemory> PhysicalMemory::create(uint64_t size, uint64_t monitor_size) {
+  if (size < kSmallest || size > kLargest || size % kPageSize != 0 || monitor_size % kPageSize != 0) {
     return fail(ExitCode::kUsage, text::tr("hwmodel.memory_bad_size", size, kSmallest, kLargest, kPageSize));
   }
   // MAP_NORESERVE: a guest's RAM is mostly untouched, and the host commits only pages that are written.
-  void* base = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  const uint64_t all = size + monitor_size;
+  void* base = mmap(nullptr, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (base == MAP_FAILED) return unavailable(size, errno);
   try {
-    return PhysicalMemory(static_cast<uint8_t*>(base), size);
+    return PhysicalMemory(static_cast<uint8_t*>(base), size, monitor_size);
   } catch (const std::bad_alloc&) {
-    munmap(base, size);
+    munmap(base, all);
     return unavailable(size, ENOMEM);
   }
 }
 
-PhysicalMemory::PhysicalMemory(uint8_t* base, uint64_t size) : base_(base), size_(size), flags_(size >> kPageShift) {}
+PhysicalMemory::PhysicalMemory(uint8_t* base, uint64_t size, uint64_t monitor_size)
+    : base_(base), size_(size), monitor_size_(monitor_size), flags_((size + monitor_size) >> kPageShift) {}
 
 PhysicalMemory::PhysicalMemory(PhysicalMemory&& other) noexcept
     : base_(std::exchange(other.base_, nullptr)),
       size_(std::exchange(other.size_, 0)),
+      monitor_size_(std::exchange(other.monitor_size_, 0)),
       flags_(std::move(other.flags_)) {}
 
 PhysicalMemory& PhysicalMemory::operator=(PhysicalMemory&& other) noexcept {
   std::swap(base_, other.base_);
   std::swap(size_, other.size_);
+  std::swap(monitor_size_, other.monitor_size_);
   std::swap(flags_, other.flags_);
   return *this;
 }
 
 PhysicalMemory::~PhysicalMemory() {
-  if (base_) munmap(base_, size_);
+  if (base_) munmap(base_, size_ + monitor_size_);
 }
 
 }  // namespace ringside::hw

@@ -18,8 +18,11 @@ class PhysicalMemory {
   static constexpr uint64_t kHoleStart = 0xC0000000;  // 3 GiB: local APIC, I/O APIC and PCI windows live above
   static constexpr uint64_t kHoleEnd = 0x100000000;   // 4 GiB
 
-  // `size` bytes of zeroed RAM (a multiple of 4 KiB, at least 1 MiB), mapped lazily by the host.
-  static Result<PhysicalMemory> create(uint64_t size);
+  // RAM of the monitor, where one runs beneath a guest: far above anything a guest believes to be RAM.
+  static constexpr uint64_t kMonitorStart = uint64_t{1} << 39;
+
+  // `size` bytes of zeroed RAM (a multiple of 4 KiB, at least 1 MiB), mapped lazily by the host, and `monitor_size` more at kMonitorStart.
+  static Result<PhysicalMemory> create(uint64_t size, uint64_t monitor_size = 0);
   PhysicalMemory(PhysicalMemory&&) noexcept;
   PhysicalMemory& operator=(PhysicalMemory&&) noexcept;
   ~PhysicalMemory();
@@ -27,12 +30,15 @@ class PhysicalMemory {
   uint64_t size() const { return size_; }
   uint64_t low_size() const { return size_ < kHoleStart ? size_ : kHoleStart; }
   uint64_t high_size() const { return size_ - low_size(); }
+  uint64_t monitor_size() const { return monitor_size_; }
+  uint64_t page_count() const { return (size_ + monitor_size_) >> kPageShift; }
 
   // Host address of one byte of RAM, or null where `address` is not RAM.
   uint8_t* host(GuestPhysical address) {
     const uint64_t a = address.value;
     if (a < low_size()) return base_ + a;
     if (a >= kHoleEnd && a - kHoleEnd < high_size()) return base_ + low_size() + (a - kHoleEnd);
+    if (a >= kMonitorStart && a - kMonitorStart < monitor_size_) return base_ + size_ + (a - kMonitorStart);
     return nullptr;
   }
   const uint8_t* host(GuestPhysical address) const { return const_cast<PhysicalMemory*>(this)->host(address); }
@@ -41,11 +47,13 @@ class PhysicalMemory {
     const uint64_t a = address.value;
     if (a < low_size()) return bytes <= low_size() - a;
     if (a >= kHoleEnd && a - kHoleEnd < high_size()) return bytes <= high_size() - (a - kHoleEnd);
+    if (a >= kMonitorStart && a - kMonitorStart < monitor_size_) return bytes <= monitor_size_ - (a - kMonitorStart);
     return false;
   }
   // Guest-physical address of a host pointer into the mapping.
   GuestPhysical address_of(const uint8_t* host) const {
     const uint64_t offset = static_cast<uint64_t>(host - base_);
+    if (offset >= size_) return GuestPhysical(kMonitorStart + (offset - size_));
     return GuestPhysical(offset < low_size() ? offset : offset - low_size() + kHoleEnd);
   }
   uint8_t* base() { return base_; }
@@ -71,9 +79,9 @@ class PhysicalMemory {
   uint64_t page_index(const uint8_t* host) const { return static_cast<uint64_t>(host - base_) >> kPageShift; }
 
  private:
-  PhysicalMemory(uint8_t* base, uint64_t size);
+  PhysicalMemory(uint8_t* base, uint64_t size, uint64_t monitor_size);
   uint8_t* base_ = nullptr;
-  uint64_t size_ = 0;
+  uint64_t size_ = 0, monitor_size_ = 0;
   std::vector<uint8_t> flags_;
 };
 

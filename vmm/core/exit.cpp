@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "traces/schema/exit_codes.h"
+
 namespace ringside::vmm {
 
 namespace {
@@ -51,6 +53,7 @@ std::string_view name_of(const ExitCause& cause) {
                         [](const HypercallExit&) { return std::string_view("hypercall"); },
                         [](const SystemEventExit&) { return std::string_view("system-event"); },
                         [](const MsrExit&) { return std::string_view("msr"); },
+                        [](const HardwareExit&) { return std::string_view("hardware"); },
                         [](const UnknownExit&) { return std::string_view("unknown"); },
                     },
                     cause);
@@ -78,6 +81,10 @@ std::string to_text(const ExitCause& cause) {
           [](const InterruptedExit& e) { return fmt::format("interrupted by {}", text_of(e.by)); },
           [](const HypercallExit& e) { return fmt::format("hypercall {}", e.number); },
           [](const SystemEventExit& e) { return fmt::format("system event {} ({})", text_of(e.kind), e.raw); },
+          [](const HardwareExit& e) {
+            const traces::ExitReason reason = traces::reason_of_vmx(e.reason);
+            return fmt::format("{} (reason {}) qualification {:#x}", traces::info(reason).name, e.reason, e.qualification);
+          },
           [](const MsrExit& e) { return fmt::format("msr {} {:#x}", text_of(e.direction), e.index); },
           [](const UnknownExit&) { return std::string("unknown"); },
       },

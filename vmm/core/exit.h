@@ -58,11 +58,13 @@ enum class SystemEventKind : uint8_t { kPowerOff, kReset, kCrash, kOther };
 struct SystemEventExit { SystemEventKind kind = SystemEventKind::kOther; uint32_t raw = 0; };
 // RDMSR or WRMSR the machine does not know. `fault`: answer with #GP (the default, as hardware does).
 struct MsrExit { uint32_t index = 0; Direction direction = Direction::kRead; uint64_t value = 0; bool fault = true; };
+// The modelled processor left non-root mode and the technique dealt with it: recorded, not dispatched. `reason` is the SDM's number.
+struct HardwareExit { uint16_t reason = 0; uint64_t qualification = 0; };
 // A cause this program has no name for; ExitInfo::raw_reason has its number.
 struct UnknownExit {};
 
 using ExitCause = std::variant<PortExit, MmioExit, HaltExit, ShutdownExit, FailEntryExit, InternalErrorExit, DebugExit,
-                               InterruptedExit, HypercallExit, SystemEventExit, MsrExit, UnknownExit>;
+                               InterruptedExit, HypercallExit, SystemEventExit, MsrExit, HardwareExit, UnknownExit>;
 
 // What is known of every exit. Times are in the machine's clock (Machine::clock): modelled cycles, or host ns.
 struct ExitInfo {
@@ -74,6 +76,7 @@ struct ExitInfo {
   std::array<uint8_t, 15> instruction{};
   Cycles time;                   // when the exit happened
   Cycles guest_time;             // spent in the guest since the entry before it
+  uint64_t qualification = 0;    // of the hardware's exit, where there was one
   uint64_t instructions = 0;     // retired so far, where the machine counts them (else 0)
 };
 

@@ -22,6 +22,7 @@ struct Capabilities {
   bool deterministic = false;         // the same run gives the same trace, byte for byte
   bool counts_instructions = false;   // RunLimits::instructions works
   bool single_step = false;
+  bool hardware_exits = false;        // raw exit reasons are the SDM's: the guest runs in non-root mode
   bool sees_inside = false;           // page walks, TLB flushes, exceptions: events below the level of exits
   TimeUnit time_unit = TimeUnit::kHostNanoseconds;
   std::vector<std::string> notes;     // sentences for a person: what this host's machine lacks

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "traces/schema/exit_codes.h"
 #include "vmm/core/run_outcome.h"
 
 namespace ringside::vmm {
@@ -36,6 +37,7 @@ uint64_t qualification_of(const ExitCause& cause) {
                         [](const MmioExit&) { return uint64_t{0}; },
                         [](const HaltExit&) { return uint64_t{0}; },
                         [](const ShutdownExit&) { return uint64_t{0}; },
+                        [](const HardwareExit& e) { return e.qualification; },
                         [](const UnknownExit&) { return uint64_t{0}; },
                     },
                     cause);
@@ -57,6 +59,7 @@ traces::ExitReason reason_of(const ExitCause& cause) {
                         [](const HypercallExit&) { return ExitReason::kVmcall; },
                         [](const SystemEventExit&) { return ExitReason::kSystemEvent; },
                         [](const MsrExit& e) { return e.direction == Direction::kRead ? ExitReason::kMsrRead : ExitReason::kMsrWrite; },
+                        [](const HardwareExit& e) { return traces::reason_of_vmx(e.reason); },
                         [](const UnknownExit&) { return ExitReason::kUnknown; },
                     },
                     cause);
@@ -89,7 +92,7 @@ void TraceRecorder::on_exit(const Exit& exit) {
   event.guest_time = info.guest_time.value;
   event.instructions = info.instructions;
   event.instruction = traces::InstructionBytes(std::span(info.instruction).first(info.instruction_length));
-  event.qualification = qualification_of(exit.cause);
+  event.qualification = info.qualification ? info.qualification : qualification_of(exit.cause);
   event.cpl = info.cpl;
   event.raw_code = info.raw_reason;
   event.numbering = numbering_;
@@ -143,6 +146,7 @@ void TraceRecorder::on_counters(Cycles time, std::span<const NamedCounter> count
 }
 
 traces::Numbering numbering_of(const Machine& machine) {
+  if (machine.capabilities().hardware_exits) return traces::Numbering::kVmx;
   return machine.name() == "kvm" ? traces::Numbering::kKvm : traces::Numbering::kModel;
 }
 

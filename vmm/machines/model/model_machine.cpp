@@ -47,6 +47,7 @@ ExitCause ModelVcpu::cause_of(const hw::Stop& stop, const RunBounds& bounds) {
           [&](const hw::StopLimit&) -> ExitCause {
             return InterruptedExit{instructions() >= bounds.instruction_deadline ? InterruptedBy::kInstructions : InterruptedBy::kSlice};
           },
+          [](const hw::StopVmExit& s) -> ExitCause { return HardwareExit{s.reason, s.qualification}; },
           [](const hw::StopDebug& s) -> ExitCause { return DebugExit{s.cause, 0}; },
           [&](const hw::StopNone&) -> ExitCause { return InterruptedExit{kicked_.exchange(false) ? InterruptedBy::kKick : InterruptedBy::kSlice}; },
       },
@@ -116,15 +117,15 @@ bool ModelVcpu::peek_translate(GuestVirtual linear, GuestPhysical& physical) {
   return t.ok;
 }
 
-Result<std::unique_ptr<ModelMachine>> ModelMachine::create(const hw::MachineConfig& config) {
+Result<std::unique_ptr<ModelMachine>> ModelMachine::create(const hw::MachineConfig& config, const VcpuFactory& factory) {
   auto machine = hw::Machine::create(config);
   if (!machine) return machine.error();
-  return std::unique_ptr<ModelMachine>(new ModelMachine(std::move(machine.value())));
+  return std::unique_ptr<ModelMachine>(new ModelMachine(std::move(machine.value()), factory));
 }
 
-ModelMachine::ModelMachine(std::unique_ptr<hw::Machine> machine) : machine_(std::move(machine)) {
+ModelMachine::ModelMachine(std::unique_ptr<hw::Machine> machine, const VcpuFactory& factory) : machine_(std::move(machine)) {
   capabilities_ = {.deterministic = true, .counts_instructions = true, .single_step = true, .sees_inside = true, .time_unit = TimeUnit::kModelledCycles, .notes = {}};
-  for (unsigned i = 0; i < machine_->cpu_count(); ++i) vcpus_.push_back(std::make_unique<ModelVcpu>(*machine_, i));
+  for (unsigned i = 0; i < machine_->cpu_count(); ++i) vcpus_.push_back(factory ? factory(*machine_, i) : std::make_unique<ModelVcpu>(*machine_, i));
 }
 
 std::vector<NamedCounter> ModelMachine::counters() {
@@ -148,6 +149,8 @@ std::vector<NamedCounter> ModelMachine::counters() {
         {"tlb_flushes_all", m.flushes_all},
         {"tlb_flushes_page", m.flushes_page},
     });
+    const auto technique = vcpus_[i]->technique_counters();
+    all.insert(all.end(), technique.begin(), technique.end());
   }
   all.push_back({"idle_cycles", machine_->idle_cycles()});
   all.push_back({"decoded_blocks", machine_->code().counters.decoded_blocks});

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -11,7 +12,7 @@
 
 namespace ringside::vmm {
 
-class ModelVcpu final : public Vcpu {
+class ModelVcpu : public Vcpu {
  public:
   ModelVcpu(hw::Machine& machine, unsigned index) : machine_(machine), index_(index) {}
 
@@ -28,14 +29,18 @@ class ModelVcpu final : public Vcpu {
   void interrupt() noexcept override;
   uint64_t instructions() const override { return cpu().counters.instructions; }
   bool peek_translate(GuestVirtual linear, GuestPhysical& physical) override;
+  // Counters of what runs the guest, beside the CPU's own; none where nothing sits between.
+  virtual std::vector<NamedCounter> technique_counters() const { return {}; }
 
- private:
+ protected:
   hw::Cpu& cpu() const { return machine_.cpu(index_); }
   ExitCause cause_of(const hw::Stop& stop, const RunBounds& bounds);
   ExitInfo info_of(const hw::Stop& stop, Cycles entered) const;
 
   hw::Machine& machine_;
   unsigned index_;
+
+ private:
   Stepping stepping_ = Stepping::kOff;
   std::atomic<bool> kicked_{false};
   std::array<uint8_t, 4> port_data_{};
@@ -43,7 +48,9 @@ class ModelVcpu final : public Vcpu {
 
 class ModelMachine final : public Machine {
  public:
-  static Result<std::unique_ptr<ModelMachine>> create(const hw::MachineConfig& config);
+  // Makes the virtual CPUs of a technique; without one the guest owns the machine (native).
+  using VcpuFactory = std::function<std::unique_ptr<ModelVcpu>(hw::Machine&, unsigned index)>;
+  static Result<std::unique_ptr<ModelMachine>> create(const hw::MachineConfig& config, const VcpuFactory& factory = {});
 
   std::string_view name() const override { return "model"; }
   const Capabilities& capabilities() const override { return capabilities_; }
@@ -55,11 +62,13 @@ class ModelMachine final : public Machine {
   hw::IrqLine irq_line(unsigned line) override { return machine_->chipset().line(line); }
   std::vector<NamedCounter> counters() override;
 
+  // A technique runs the guest in non-root mode: exits carry the hardware's numbers.
+  void announce_hardware_exits() { capabilities_.hardware_exits = true; }
   // The machine below, for observers, snapshots and inspectors.
   hw::Machine& hardware() { return *machine_; }
 
  private:
-  explicit ModelMachine(std::unique_ptr<hw::Machine> machine);
+  ModelMachine(std::unique_ptr<hw::Machine> machine, const VcpuFactory& factory);
   std::unique_ptr<hw::Machine> machine_;
   hw::Bus bus_;
   Capabilities capabilities_;
