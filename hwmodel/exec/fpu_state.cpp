@@ -60,10 +60,17 @@ Area make_area(const Cpu& cpu, const Uop* op) {
   return area;
 }
 
+// #GP(0) for a misaligned area; one that is not canonical either raises what its segment asks for, unlike aligned vector operands.
+bool refuse_misaligned(Cpu& cpu, uint64_t linear) {
+  cpu.raise(Vector::kGP, 0);
+  cpu.pending.non_canonical = static_cast<uint64_t>(static_cast<int64_t>(linear << 16) >> 16) != linear;
+  return false;
+}
+
 // MODEL: EM and TS are looked at before the alignment, as for every FPU instruction.
 bool area_address(Cpu& cpu, const Uop* op, bool write, uint64_t& linear) {
   if (!allow_x87_no_wait(cpu) || !operand_address(cpu, op, kAreaBytes, write, linear)) return false;
-  return linear & 15 ? cpu.raise(Vector::kGP, 0) : true;
+  return linear & 15 ? refuse_misaligned(cpu, linear) : true;
 }
 
 template <PointerFormat format>

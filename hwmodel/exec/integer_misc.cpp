@@ -53,6 +53,20 @@ bool bind_bound(const Decoded& d, Uop& uop) {
   return bind_to(uop, d.size(0) == 2 ? bound<uint16_t> : bound<uint32_t>);
 }
 
+// With REX.B the encoding of PAUSE is XCHG r8, rAX like that of NOP; the repeat prefix then means nothing.
+struct XchgR8 {
+  template <class T>
+  static const Uop* run(Cpu& cpu, const Uop* op) {
+    const T a = reg<T>(cpu, kRax), b = reg<T>(cpu, kR8);
+    set_reg(cpu, kRax, b);
+    set_reg(cpu, kR8, a);
+    return next(cpu, op);
+  }
+};
+bool bind_pause(const Decoded& d, Uop& uop) {
+  return bind_to(uop, d.insn.raw.rex.B ? by_size<XchgR8>(d.insn.operand_width / 8) : nop);
+}
+
 template <Handler kHandler>
 bool bind_fixed(const Decoded&, Uop& uop) { return bind_to(uop, kHandler); }
 
@@ -69,7 +83,7 @@ const InstructionInfo kRows[] = {
     {ZYDIS_MNEMONIC_SALC, kNone, kNo, CostClass::kAlu, false, "undocumented opcode D6", bind_fixed<salc>},
     {ZYDIS_MNEMONIC_BOUND, kNone, kNo, CostClass::kAlu, false, "SDM 2A 3.2 BOUND", bind_bound},
     {ZYDIS_MNEMONIC_NOP, kNone, kNo, CostClass::kNop, false, "SDM 2B 4.3 NOP", bind_fixed<nop>},
-    {ZYDIS_MNEMONIC_PAUSE, kNone, kNo, CostClass::kNop, false, "SDM 2B 4.3 PAUSE", bind_fixed<nop>},
+    {ZYDIS_MNEMONIC_PAUSE, kNone, kNo, CostClass::kNop, false, "SDM 2B 4.3 PAUSE", bind_pause},
     {ZYDIS_MNEMONIC_ENDBR64, kNone, kNo, CostClass::kNop, false, "SDM 2A 3.2 ENDBR64", bind_fixed<nop>},
     {ZYDIS_MNEMONIC_ENDBR32, kNone, kNo, CostClass::kNop, false, "SDM 2A 3.2 ENDBR32", bind_fixed<nop>},
     {ZYDIS_MNEMONIC_PREFETCH, kNone, kNo, CostClass::kNop, false, "APM 3 PREFETCH", bind_fixed<nop>},

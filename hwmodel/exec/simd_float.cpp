@@ -83,13 +83,13 @@ template <FloatOp op, Format format>
 bool bind(const Decoded& d, Uop& u) { return bind_forms(d, u, handler<from_register<op, format>>, handler<from_memory<op, format>>); }
 
 // --- operations made of several of the above: `f` gives the result of a and b ---------------------------------------------------
-using Composite = V (*)(V a, V b, unsigned imm);
+using Composite = V (*)(V a, V b);
 
 template <Composite f, Format format>
 bool composite(Cpu& cpu, const Uop* u, V b) {
   const V a = get_xmm(cpu, u->dst);
   V result;
-  if (!with_guest_mxcsr(cpu, [&] { result = f(a, b, u->imm & 0xff); }, [&] { return tiny<format>(result); })) return false;
+  if (!with_guest_mxcsr(cpu, [&] { result = f(a, b); }, [&] { return tiny<format>(result); })) return false;
   set_xmm(cpu, u->dst, result);
   return true;
 }
@@ -108,13 +108,13 @@ V shuffle_ps(V a, V b) { return _mm_castps_si128(_mm_shuffle_ps(_mm_castsi128_ps
 
 // Lane pairs of a, then of b: even lanes op odd lanes.
 template <FloatOp op>
-V horizontal_ps(V a, V b, unsigned) {
+V horizontal_ps(V a, V b) {
   V even = shuffle_ps<_MM_SHUFFLE(2, 0, 2, 0)>(a, b);
   host<op, Format::kPs>(even, shuffle_ps<_MM_SHUFFLE(3, 1, 3, 1)>(a, b));
   return even;
 }
 template <FloatOp op>
-V horizontal_pd(V a, V b, unsigned) {
+V horizontal_pd(V a, V b) {
   V even = _mm_unpacklo_epi64(a, b);
   host<op, Format::kPd>(even, _mm_unpackhi_epi64(a, b));
   return even;
@@ -122,41 +122,59 @@ V horizontal_pd(V a, V b, unsigned) {
 
 // Even lanes subtract, odd lanes add. Each lane is computed once, so that only its own flags are raised: the lanes not meant
 // are made 0 +/- 0.
-V alternate_ps(V a, V b, unsigned) {
+V alternate_ps(V a, V b) {
   const V odd = _mm_set_epi32(-1, 0, -1, 0);
   V sum = _mm_and_si128(a, odd), difference = _mm_andnot_si128(odd, a);
   host<FloatOp::kAdd, Format::kPs>(sum, _mm_and_si128(b, odd));
   host<FloatOp::kSub, Format::kPs>(difference, _mm_andnot_si128(odd, b));
   return _mm_or_si128(_mm_and_si128(sum, odd), _mm_andnot_si128(odd, difference));
 }
-V alternate_pd(V a, V b, unsigned) {
+V alternate_pd(V a, V b) {
   V sum = _mm_unpackhi_epi64(a, a), difference = a;
   host<FloatOp::kAdd, Format::kSd>(sum, _mm_unpackhi_epi64(b, b));
   host<FloatOp::kSub, Format::kSd>(difference, b);
   return _mm_unpacklo_epi64(difference, sum);
 }
 
-// Lanes chosen by imm[7:4] are multiplied (the others count as +0), summed pairwise, and the sum goes to the lanes of imm[3:0].
-V dot_ps(V a, V b, unsigned imm) {
-  const auto bit = [&](unsigned i) { return imm >> i & 1 ? -1 : 0; };
+// --- dot products: lanes chosen by imm[7:4] are multiplied (the others count as +0), summed pairwise, and the sum goes to the lanes of
+// imm[3:0]. Each step is an operation of its own as to exceptions [SDM 2A 3.2 DPPS].
+template <FloatOp op, Format format>
+bool step(Cpu& cpu, V& a, V b) {
+  const V before = a;
+  return with_guest_mxcsr(cpu, [&] { a = before; host<op, format>(a, b); }, [&] { return tiny<format>(a); });
+}
+bool dot_ps(Cpu& cpu, const Uop* u, V b) {
+  const auto bit = [&](unsigned i) { return u->imm >> i & 1 ? -1 : 0; };
   const V take = _mm_set_epi32(bit(7), bit(6), bit(5), bit(4)), give = _mm_set_epi32(bit(3), bit(2), bit(1), bit(0));
-  V product = _mm_and_si128(a, take);
-  host<FloatOp::kMul, Format::kPs>(product, _mm_and_si128(b, take));
+  V product = _mm_and_si128(get_xmm(cpu, u->dst), take);
+  if (!step<FloatOp::kMul, Format::kPs>(cpu, product, _mm_and_si128(b, take))) return false;
   V pairs = shuffle_ps<_MM_SHUFFLE(2, 0, 2, 0)>(product, product);
-  host<FloatOp::kAdd, Format::kPs>(pairs, shuffle_ps<_MM_SHUFFLE(3, 1, 3, 1)>(product, product));
+  if (!step<FloatOp::kAdd, Format::kPs>(cpu, pairs, shuffle_ps<_MM_SHUFFLE(3, 1, 3, 1)>(product, product))) return false;
   V sum = pairs;
-  host<FloatOp::kAdd, Format::kSs>(sum, shuffle_ps<_MM_SHUFFLE(1, 1, 1, 1)>(pairs, pairs));
-  return _mm_and_si128(_mm_shuffle_epi32(sum, 0), give);
+  if (!step<FloatOp::kAdd, Format::kSs>(cpu, sum, shuffle_ps<_MM_SHUFFLE(1, 1, 1, 1)>(pairs, pairs))) return false;
+  set_xmm(cpu, u->dst, _mm_and_si128(_mm_shuffle_epi32(sum, 0), give));
+  return true;
 }
-V dot_pd(V a, V b, unsigned imm) {
-  const auto bit = [&](unsigned i) { return imm >> i & 1 ? int64_t{-1} : int64_t{0}; };
+bool dot_pd(Cpu& cpu, const Uop* u, V b) {
+  const auto bit = [&](unsigned i) { return u->imm >> i & 1 ? int64_t{-1} : int64_t{0}; };
   const V take = _mm_set_epi64x(bit(5), bit(4)), give = _mm_set_epi64x(bit(1), bit(0));
-  V product = _mm_and_si128(a, take);
-  host<FloatOp::kMul, Format::kPd>(product, _mm_and_si128(b, take));
+  V product = _mm_and_si128(get_xmm(cpu, u->dst), take);
+  if (!step<FloatOp::kMul, Format::kPd>(cpu, product, _mm_and_si128(b, take))) return false;
   V sum = product;
-  host<FloatOp::kAdd, Format::kSd>(sum, _mm_unpackhi_epi64(product, product));
-  return _mm_and_si128(_mm_unpacklo_epi64(sum, sum), give);
+  if (!step<FloatOp::kAdd, Format::kSd>(cpu, sum, _mm_unpackhi_epi64(product, product))) return false;
+  set_xmm(cpu, u->dst, _mm_and_si128(_mm_unpacklo_epi64(sum, sum), give));
+  return true;
 }
+using Dot = bool (*)(Cpu&, const Uop*, V);
+template <Dot dot>
+bool dot_register(Cpu& cpu, const Uop* u) { return allow_sse(cpu) && dot(cpu, u, get_xmm(cpu, u->src)); }
+template <Dot dot>
+bool dot_memory(Cpu& cpu, const Uop* u) {
+  V value;
+  return allow_sse(cpu) && load_vector<Alignment::kSixteen>(cpu, u, value) && dot(cpu, u, value);
+}
+template <Dot dot>
+bool bind_dot(const Decoded& d, Uop& u) { return bind_forms(d, u, handler<dot_register<dot>>, handler<dot_memory<dot>>); }
 
 constexpr CostClass kSlow = CostClass::kSimdSlow;
 constexpr InstructionInfo kRows[] = {
@@ -194,8 +212,8 @@ constexpr InstructionInfo kRows[] = {
     simd_row(ZYDIS_MNEMONIC_HSUBPD, "SDM 2A 3.2 HSUBPD", bind_composite<horizontal_pd<FloatOp::kSub>, Format::kPd>, kSlow),
     simd_row(ZYDIS_MNEMONIC_ADDSUBPS, "SDM 2A 3.2 ADDSUBPS", bind_composite<alternate_ps, Format::kPs>),
     simd_row(ZYDIS_MNEMONIC_ADDSUBPD, "SDM 2A 3.2 ADDSUBPD", bind_composite<alternate_pd, Format::kPd>),
-    simd_row(ZYDIS_MNEMONIC_DPPS, "SDM 2A 3.2 DPPS", bind_composite<dot_ps, Format::kPs>, kSlow),
-    simd_row(ZYDIS_MNEMONIC_DPPD, "SDM 2A 3.2 DPPD", bind_composite<dot_pd, Format::kPd>, kSlow),
+    simd_row(ZYDIS_MNEMONIC_DPPS, "SDM 2A 3.2 DPPS", bind_dot<dot_ps>, kSlow),
+    simd_row(ZYDIS_MNEMONIC_DPPD, "SDM 2A 3.2 DPPD", bind_dot<dot_pd>, kSlow),
 };
 
 }  // namespace

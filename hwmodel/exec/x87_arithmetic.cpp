@@ -107,11 +107,13 @@ bool finite_nonzero(const X87Register& x) {
   const Class c = classify(x);
   return c == Class::kNormal || c == Class::kDenormal;
 }
+// C2 and C1 are cleared in any case; C0, C3, C1 get the quotient's low bits only where there is a quotient.
 template <Unary unary>
 bool remainder(Cpu& cpu, const Uop* op) {
   if (!allow_x87(cpu)) return false;
   note_instruction(cpu, op);
   FpuState& f = cpu.fpu;
+  set_condition(f, kC2, 0);
   if (is_empty(f, 0) || is_empty(f, 1)) {
     if (stack_fault(f, StackFault::kUnderflow)) put(f, 0, kIndefinite);
     return true;
@@ -119,8 +121,9 @@ bool remainder(Cpu& cpu, const Uop* op) {
   const X87Register a = st(f, 0), b = st(f, 1);
   const bool far = finite_nonzero(a) && finite_nonzero(b) && normalize(a).exponent - normalize(b).exponent >= 64;
   const HostResult r = far ? partial_remainder(f.control, a, b) : host_unary(unary, f.control, a, b);
-  if (!accept(f, r.status)) return true;
-  set_condition(f, kC0 | kC1 | kC2 | kC3, r.status);
+  const bool quotient = !is_special(classify(a)) && !is_special(classify(b)) && !(r.status & kIe);
+  if (!accept(f, r.status & static_cast<uint16_t>(~kC1))) return true;
+  if (quotient) set_condition(f, kC0 | kC1 | kC2 | kC3, r.status);
   put(f, 0, r.value);
   return true;
 }

@@ -54,6 +54,7 @@ bool free_register(Cpu& cpu, const Uop* op) {
   return true;
 }
 bool fnop(Cpu& cpu, const Uop*) { return allow_x87(cpu); }
+bool do_nothing(Cpu& cpu, const Uop*) { return allow_x87_no_wait(cpu); }   // control instructions of the 8087 and 80287
 
 // WAIT looks at TS only together with MP, and never at EM [SDM 3A 2.5, CR0.MP].
 bool fwait(Cpu& cpu, const Uop*) {
@@ -73,9 +74,9 @@ constexpr InstructionInfo kRows[] = {
     row(ZYDIS_MNEMONIC_FFREE, "SDM 2A 3.2 FFREE", bind_stack<free_register<Pop::kNo>>),
     row(ZYDIS_MNEMONIC_FFREEP, "SDM 2A 3.2 FFREE", bind_stack<free_register<Pop::kYes>>),
     row(ZYDIS_MNEMONIC_FNOP, "SDM 2A 3.2 FNOP", bind_stack<fnop>),
-    row(ZYDIS_MNEMONIC_FENI8087_NOP, "SDM 3B 23.18.9", bind_stack<fnop>),
-    row(ZYDIS_MNEMONIC_FDISI8087_NOP, "SDM 3B 23.18.9", bind_stack<fnop>),
-    row(ZYDIS_MNEMONIC_FSETPM287_NOP, "SDM 3B 23.18.9", bind_stack<fnop>),
+    row(ZYDIS_MNEMONIC_FENI8087_NOP, "SDM 3B 23.18.9", bind_stack<do_nothing>),
+    row(ZYDIS_MNEMONIC_FDISI8087_NOP, "SDM 3B 23.18.9", bind_stack<do_nothing>),
+    row(ZYDIS_MNEMONIC_FSETPM287_NOP, "SDM 3B 23.18.9", bind_stack<do_nothing>),
     row(ZYDIS_MNEMONIC_FWAIT, "SDM 2D 6.1 WAIT", bind_stack<fwait>),
 };
 

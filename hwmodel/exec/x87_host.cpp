@@ -1,10 +1,11 @@
 #include "hwmodel/exec/x87_host.h"
 
 namespace ringside::hw::x87 {
-// The frame around each instruction. FNCLEX drops what is pending before the waiting FSTP; FNINIT empties the stack and
-// restores the default control word whatever happened between.
-#define RINGSIDE_X87_LOAD_TWO "fldt %[b]\n\tfldt %[a]\n\tfldcw %[cw]\n\t"
-#define RINGSIDE_X87_LOAD_ONE "fldt %[a]\n\tfldcw %[cw]\n\t"
+// The frame around each instruction. The first FNINIT forgets what other code of this process left (libm's quadruple precision
+// raises flags, which the guest's control word might unmask), FNCLEX drops what is pending before the waiting FSTP, and the last
+// FNINIT empties the stack and restores the default control word whatever happened between.
+#define RINGSIDE_X87_LOAD_TWO "fninit\n\tfldt %[b]\n\tfldt %[a]\n\tfldcw %[cw]\n\t"
+#define RINGSIDE_X87_LOAD_ONE "fninit\n\tfldt %[a]\n\tfldcw %[cw]\n\t"
 #define RINGSIDE_X87_RESULT "\n\tfnstsw %[sw]\n\tfnclex\n\tfstpt %[r]\n\tfninit"
 #define RINGSIDE_X87_STATUS "\n\tfnstsw %[sw]\n\tfninit"
 #define RINGSIDE_X87_CLOBBERS "st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", "st(7)", "cc"
@@ -315,7 +316,7 @@ HostResult host_compare_i32(uint16_t control, const X87Register& st0, uint32_t m
 
 HostResult host_load_m32(uint16_t control, uint32_t memory) {
   HostResult out;
-  asm volatile("fldcw %[cw]\n\tflds %[b]" RINGSIDE_X87_RESULT
+  asm volatile("fninit\n\tfldcw %[cw]\n\tflds %[b]" RINGSIDE_X87_RESULT
                : [r] "=m"(out.value), [sw] "=m"(out.status)
                : [b] "m"(memory), [cw] "m"(control)
                : RINGSIDE_X87_CLOBBERS);
@@ -323,7 +324,7 @@ HostResult host_load_m32(uint16_t control, uint32_t memory) {
 }
 HostResult host_load_m64(uint16_t control, uint64_t memory) {
   HostResult out;
-  asm volatile("fldcw %[cw]\n\tfldl %[b]" RINGSIDE_X87_RESULT
+  asm volatile("fninit\n\tfldcw %[cw]\n\tfldl %[b]" RINGSIDE_X87_RESULT
                : [r] "=m"(out.value), [sw] "=m"(out.status)
                : [b] "m"(memory), [cw] "m"(control)
                : RINGSIDE_X87_CLOBBERS);
@@ -331,7 +332,7 @@ HostResult host_load_m64(uint16_t control, uint64_t memory) {
 }
 HostResult host_load_integer(int64_t value) {
   HostResult out;
-  asm volatile("fildll %[b]" RINGSIDE_X87_RESULT
+  asm volatile("fninit\n\tfildll %[b]" RINGSIDE_X87_RESULT
                : [r] "=m"(out.value), [sw] "=m"(out.status)
                : [b] "m"(value)
                : RINGSIDE_X87_CLOBBERS);

@@ -58,7 +58,7 @@ bool store_integer(Cpu& cpu, const Uop* op) {
   const auto control = static_cast<uint16_t>(f.control | (round == Round::kTruncate ? kTruncateControl : 0));
   const uint16_t status = empty ? static_cast<uint16_t>(kIe) : host(control, st(f, 0), memory);
   const bool stores = !unmasked(f, status & kIe);
-  if (stores && !store(cpu, op, memory)) return false;
+  if (stores ? !store(cpu, op, memory) : !probe_operand(cpu, op, sizeof memory)) return false;
   note_operand(cpu, op);
   if (empty) stack_fault(f, StackFault::kUnderflow);
   else accept(f, status);

@@ -16,8 +16,9 @@ bool load_real(Cpu& cpu, const Uop* op) {
     if (stack_fault(f, StackFault::kOverflow)) push(f, kIndefinite);
     return true;
   }
-  const HostResult r = host(f.control, memory);
-  if (accept(f, r.status)) push(f, r.value);
+  // A denormal is loaded even if its exception is unmasked; only an invalid operand keeps the stack as it is.
+  const HostResult r = host(static_cast<uint16_t>(f.control | kDe), memory);
+  if (accept(f, r.status, kIe)) push(f, r.value);
   return true;
 }
 // The extended format is copied as it is, without looking at what it means.
@@ -112,7 +113,7 @@ bool store_real(Cpu& cpu, const Uop* op) {
   T memory = indefinite;
   const uint16_t status = empty ? static_cast<uint16_t>(kIe) : host(f.control, st(f, 0), memory);
   const bool stores = !unmasked(f, status & kStopStore);
-  if (stores && !store(cpu, op, memory)) return false;
+  if (stores ? !store(cpu, op, memory) : !probe_operand(cpu, op, sizeof memory)) return false;
   note_operand(cpu, op);
   if (empty) stack_fault(f, StackFault::kUnderflow);
   else accept(f, status);
@@ -128,7 +129,7 @@ bool store_extended(Cpu& cpu, const Uop* op) {
   Extended memory;
   std::memcpy(memory.byte, &value.mantissa, 8);
   std::memcpy(memory.byte + 8, &value.sign_exponent, 2);
-  if (stores && !store(cpu, op, memory)) return false;
+  if (stores ? !store(cpu, op, memory) : !probe_operand(cpu, op, sizeof memory)) return false;
   note_operand(cpu, op);
   if (empty) stack_fault(f, StackFault::kUnderflow);
   else set_condition(f, kC1, 0);
@@ -149,6 +150,15 @@ bool store_register(Cpu& cpu, const Uop* op) {
   }
   put(f, op->src, value);
   if (popping == Pop::kYes) pop(f);
+  return true;
+}
+// The undocumented alias D9 D8+i: an empty ST(0) is popped without being copied, and without a stack fault.
+bool store_unchecked(Cpu& cpu, const Uop* op) {
+  if (!allow_x87(cpu)) return false;
+  note_instruction(cpu, op);
+  set_condition(cpu.fpu, kC1, 0);
+  if (!is_empty(cpu.fpu, 0)) put(cpu.fpu, op->src, st(cpu.fpu, 0));
+  pop(cpu.fpu);
   return true;
 }
 template <Pop popping>
@@ -188,7 +198,6 @@ bool fcmov(Cpu& cpu, const Uop* op) {
     if (stack_fault(f, StackFault::kUnderflow)) put(f, 0, kIndefinite);
     return true;
   }
-  set_condition(f, kC1, 0);
   const LazyFlags& a = cpu.arithmetic;
   const bool holds = test == Test::kBelow ? a.cf() : test == Test::kEqual ? a.zf() : test == Test::kBelowEqual ? a.cf() || a.zf() : a.pf();
   if (holds == (wanted == Wanted::kSet)) put(f, 0, st(f, op->src));
@@ -206,7 +215,7 @@ constexpr InstructionInfo kRows[] = {
     row(ZYDIS_MNEMONIC_FLDLN2, "SDM 2A 3.2 FLD1", bind_stack<load_constant<kLogEOf2>>),
     row(ZYDIS_MNEMONIC_FST, "SDM 2A 3.2 FST", bind_store<Pop::kNo>),
     row(ZYDIS_MNEMONIC_FSTP, "SDM 2A 3.2 FST", bind_store<Pop::kYes>),
-    row(ZYDIS_MNEMONIC_FSTPNCE, "SDM 2A 3.2 FST", bind_store<Pop::kYes>),
+    row(ZYDIS_MNEMONIC_FSTPNCE, "SDM 2A 3.2 FST", bind_stack<store_unchecked>),
     row(ZYDIS_MNEMONIC_FXCH, "SDM 2A 3.2 FXCH", bind_stack<fxch>),
     row(ZYDIS_MNEMONIC_FCMOVB, "SDM 2A 3.2 FCMOVcc", bind_stack<fcmov<Test::kBelow, Wanted::kSet>>),
     row(ZYDIS_MNEMONIC_FCMOVE, "SDM 2A 3.2 FCMOVcc", bind_stack<fcmov<Test::kEqual, Wanted::kSet>>),

@@ -67,6 +67,7 @@ constexpr X87Register kPositiveZero{0, 0};
 // What a number is, for tags, FXAM and special cases. kUnsupported: integer bit clear with a non-zero exponent [SDM 1 8.2.2].
 enum class Class { kUnsupported, kNan, kNormal, kInfinity, kZero, kDenormal };
 Class classify(const X87Register& x);
+inline bool is_special(Class c) { return c == Class::kNan || c == Class::kUnsupported; }
 inline bool is_negative(const X87Register& x) { return x.sign_exponent & 0x8000; }
 
 // The last non-control instruction and its operand, as FSTENV and FXSAVE show them.
@@ -80,6 +81,12 @@ inline void note_operand(Cpu& cpu, const Uop* op) {
   note_instruction(cpu, op);
   cpu.fpu.last_dp = effective_offset(cpu, op);
   cpu.fpu.last_ds = cpu.segment[op->segment].selector;
+}
+
+// A store kept back by an unmasked exception still finds out whether it could have been made.
+inline bool probe_operand(Cpu& cpu, const Uop* op, unsigned size) {
+  uint64_t linear;
+  return operand_address(cpu, op, size, true, linear) && probe_write(cpu, linear, size);
 }
 
 // --- tables ---------------------------------------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ namespace {
 
 constexpr uint16_t kNothing = 0;
 
-bool is_special(Class c) { return c == Class::kNan || c == Class::kUnsupported; }
 X87Register signed_value(const X87Register& magnitude, bool negative) {
   return {magnitude.mantissa, static_cast<uint16_t>(magnitude.sign_exponent | (negative ? 0x8000 : 0))};
 }
@@ -66,6 +65,7 @@ bool trigonometric(Cpu& cpu, const Uop* op) {
   if (!allow_x87(cpu)) return false;
   note_instruction(cpu, op);
   FpuState& f = cpu.fpu;
+  set_condition(f, kC2, 0);
   Pair result{kIndefinite, kIndefinite};
   const X87Register x = st(f, 0);
   const Class c = classify(x);
@@ -89,7 +89,6 @@ bool trigonometric(Cpu& cpu, const Uop* op) {
     if (!accept_denormal(f, c == Class::kDenormal)) return true;
     result = of_number<t>(f, x);
   }
-  set_condition(f, kC2, 0);
   put(f, 0, result.first);
   if (pushes(t)) push(f, result.second);
   return true;
@@ -116,6 +115,7 @@ bool f2xm1(Cpu& cpu, const Uop* op) {
     if (!accept_denormal(f, c == Class::kDenormal)) return true;
     const Wide argument = widen(x);
     const bool in_range = argument.exponent < 0 || (argument.exponent == 0 && argument.significand << 1 == 0);
+    if (!in_range) accept(f, kPe, kNothing);
     result = in_range ? accept_rounded(f, exponential_minus_one(x), Residue::kNone) : x;
   }
   put(f, 0, result);
