@@ -81,7 +81,6 @@ bool Machine::wait_for_timer(unsigned i) {
   const uint64_t skipped = next > time ? next - time : 0;
   cpu.extra_cycles += skipped;
   idle_cycles_ += skipped;
-  if (observer_) observer_->on_resume(skipped);
   clock_->run_due(now());
   return true;
 }
