@@ -1,0 +1,125 @@
+// The list of experiments, and the ones that need no guest, run in full.
+#include "sim/experiments/experiment.h"
+
+#include <set>
+
+#include "tests/catch.h"
+#include "traces/base/text.h"
+
+using namespace ringside;
+using namespace ringside::sim;
+
+namespace {
+
+ExperimentOptions options_with(const std::string& profile) { return {.profile = hw::load_cost_profile(profile).value()}; }
+
+ExperimentResult run(const char* name, const ExperimentOptions& options) {
+  auto result = find_experiment(name).value().run(options);
+  if (result.has_error()) FAIL(result.error().message);
+  return result.value();
+}
+
+uint64_t number(const ExperimentResult::Value& value) { return std::get<uint64_t>(value); }
+
+}  // namespace
+
+TEST_CASE("experiments: each has a name of its own and its three texts", "[experiment]") {
+  std::set<std::string_view> names;
+  for (const Experiment& experiment : all_experiments()) {
+    CHECK(names.insert(experiment.name).second);
+    for (const std::string_view key : {experiment.question, experiment.expected, experiment.source})
+      CHECK(text::known(key));
+  }
+  CHECK(names.count("page-walk-refs") == 1);
+  CHECK(names.count("crossover") == 1);
+}
+
+TEST_CASE("experiments: a mistyped name gets a suggestion", "[experiment]") {
+  const auto found = find_experiment("page-walk-ref");
+  REQUIRE(found.has_error());
+  CHECK(found.error().code == ExitCode::kUsage);
+  CHECK(found.error().message.find("did you mean 'page-walk-refs'") != std::string::npos);
+}
+
+TEST_CASE("experiments: CSV quotes what needs it", "[experiment]") {
+  ExperimentResult result;
+  result.columns = {"a", "b,c"};
+  result.rows = {{std::string("x \"y\""), uint64_t{7}}, {std::string("line\nbreak"), 1.5}};
+  CHECK(to_csv(result) == "a,\"b,c\"\n\"x \"\"y\"\"\",7\n\"line\nbreak\",1.500\n");
+}
+
+TEST_CASE("page-walk-refs: every row as published, with every TLB profile", "[experiment]") {
+  const hw::CostProfile base = hw::load_cost_profile("skylake").value();
+  for (const char* tlb : {"none", "skylake", "sandy-bridge", "park-2022", "zen"}) {
+    INFO(tlb);
+    ExperimentOptions options{.profile = base};
+    options.tlb_profile = tlb;
+    const ExperimentResult result = run("page-walk-refs", options);
+    REQUIRE(result.verdict == Verdict::kAsExpected);
+    REQUIRE(result.rows.size() == 29);  // the 30 exact rows without the three-dimensional one
+    uint64_t cheaper = 0;
+    for (const auto& row : result.rows) {
+      REQUIRE(row.size() == result.columns.size());
+      const uint64_t g = number(row[1]), h = number(row[2]), refs = number(row[5]), warm = number(row[7]);
+      const std::string mode = std::get<std::string>(row[0]);
+      if (mode == "nested_2d") REQUIRE(refs == (g + 1) * (h + 1) - 1);
+      else if (mode == "agile") REQUIRE((refs == g + 5 * h || (g == 0 && refs == 24)));
+      else REQUIRE(refs == g);
+      REQUIRE(refs == number(row[6]));
+      REQUIRE(warm <= refs);
+      cheaper += warm < refs;
+    }
+    // Profiles without walk caches change nothing; with them, they do.
+    const bool has_caches = std::string(tlb) != "none" && std::string(tlb) != "sandy-bridge";
+    REQUIRE((cheaper > 15) == has_caches);
+    if (!has_caches) REQUIRE(cheaper == 0);
+  }
+}
+
+TEST_CASE("crossover: one sign change where it was computed, for every profile", "[experiment]") {
+  for (const std::string& name : hw::cost_profile_names()) {
+    INFO(name);
+    ExperimentOptions options = options_with(name);
+    options.misses = {1000};
+    const ExperimentResult result = run("crossover", options);
+    REQUIRE(result.verdict == Verdict::kAsExpected);
+    unsigned changes = 0;
+    double at = -1, step = 0, previous_u = 0;
+    bool previous = true;
+    for (const auto& row : result.rows) {
+      const auto u = static_cast<double>(number(row[0]));
+      const bool shadow_wins = number(row[2]) < number(row[3]);
+      if (shadow_wins != previous) {
+        ++changes;
+        at = u;
+      }
+      previous = shadow_wins;
+      step = u - previous_u;
+      previous_u = u;
+    }
+    REQUIRE(changes == 1);
+    const double predicted = std::get<double>(result.rows.front()[4]);
+    REQUIRE(predicted <= at);
+    REQUIRE(predicted >= at - step);
+    // By hand, from the profile: with caches off the walks cost 4 and 24.
+    const hw::CostProfile& p = options.profile;
+    const uint64_t trap = p.world_switch_cycles() + p.cycles(hw::Primitive::kDispatch) + p.cycles(hw::Primitive::kPageTableWrite);
+    REQUIRE(predicted == Approx(1000.0 * 20 * static_cast<double>(p.cycles(hw::Primitive::kWalkReference)) / static_cast<double>(trap)));
+  }
+}
+
+TEST_CASE("crossover: one sweep for each number of misses; numbers out of range are refused", "[experiment]") {
+  ExperimentOptions options = options_with("skylake");
+  options.misses = {100, 300};
+  const ExperimentResult result = run("crossover", options);
+  REQUIRE(result.verdict == Verdict::kAsExpected);
+  REQUIRE(number(result.rows.front()[1]) == 100);
+  REQUIRE(number(result.rows.back()[1]) == 300);
+  for (const uint64_t misses : {uint64_t{0}, uint64_t{1} << 60}) {
+    options.misses = {misses};
+    CHECK(find_experiment("crossover").value().run(options).error().code == ExitCode::kUsage);
+  }
+  options.misses = {100};
+  options.profile.primitive[static_cast<size_t>(hw::Primitive::kWalkReference)].value = 0;
+  CHECK(find_experiment("crossover").value().run(options).error().code == ExitCode::kInput);
+}
