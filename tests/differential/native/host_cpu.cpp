@@ -58,7 +58,8 @@ bool map_at(uint64_t address, uint64_t bytes, int protection, int sharing) {
 // --- in the child ---------------------------------------------------------------------------------------------------------------
 
 // The instruction faulted: note what it left, and go back to the loop without rt_sigreturn (the filter does not allow it).
-void on_fault(int, siginfo_t*, void* context) {
+// No sanitizer: its bookkeeping of the stack would not see that this frame is left by a jump.
+__attribute__((no_sanitize("address", "undefined"))) void on_fault(int, siginfo_t*, void* context) {
   asm volatile("pushfq; andl $~0x40000, (%%rsp); popfq" : : : "cc", "memory");  // alignment checks off
   Frame& f = frame();
   const auto* uc = static_cast<const ucontext_t*>(context);

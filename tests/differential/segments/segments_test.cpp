@@ -191,6 +191,16 @@ bool same_segments(const SmallMachine& m, const Visible& ours, const Visible& th
   return true;
 }
 
+// Not-present exceptions where Unicorn departs from the manual's operation sections:
+// JMP through a call gate to an absent segment is #NP [SDM 2A 3.2 JMP], Unicorn raises #GP;
+// RET and IRET to an outer ring whose stack segment is absent are #SS [SDM 2B 4.3 RET, 2A 3.2 IRET], Unicorn raises #NP.
+bool known_difference(const Case& c, const Visible& ours, const Visible& theirs) {
+  const uint8_t opcode = c.code[c.code[0] == 0x66];
+  if (opcode == 0xea) return ours.exception == 11 && theirs.exception == 13;
+  if (opcode == 0xcb || opcode == 0xcf) return ours.exception == 12 && theirs.exception == 11;
+  return false;
+}
+
 std::string bytes_of(const Case& c) {
   std::string text;
   for (const uint8_t b : c.code) text += "0123456789abcdef"[b >> 4], text += "0123456789abcdef"[b & 15], text += ' ';
@@ -211,9 +221,7 @@ TEST_CASE("segmentation agrees with Unicorn", "[differential]") {
     const Visible theirs = unicorn.run(c.ram, {at::kGdt, at::kTss, at::kLdt, kGdtLimit, 0x1000, 0x7f, sel::kTss, sel::kLdt, sel::kCode32, sel::kData}, c.gpr, at::kCode, 2);
     INFO("case " << i << " cpl " << c.cpl << " code " << bytes_of(c) << " eax " << std::hex << c.gpr[0] << " ecx " << c.gpr[1]);
     ++(ours.exception < 0 ? retired : faulted);
-    // A JMP through a call gate to an absent segment: #NP [SDM 2A 3.2 JMP], where Unicorn says #GP.
-    const bool absent_target = ours.exception == 11 && theirs.exception == 13 && std::find(c.code.begin(), c.code.end(), 0xea) != c.code.end();
-    if (ours.exception != theirs.exception && !absent_target) {
+    if (ours.exception != theirs.exception && !known_difference(c, ours, theirs)) {
       ++wrong;
       UNSCOPED_INFO("ours " << ours.exception << " theirs " << theirs.exception << ' ' << theirs.failure << std::hex << " at " << theirs.eip);
       FAIL_CHECK("different exception");
