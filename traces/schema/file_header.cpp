@@ -135,7 +135,7 @@ std::vector<uint8_t> encode_header(const Clock& clock) {
 }
 
 Result<FileHeader> parse_header(std::span<const uint8_t> file, const std::string& path) {
-  const auto refuse = [&path](std::string rule) { return fail(ExitCode::kInput, text::tr("traces.header.refused", path, rule)); };
+  const auto refuse = [&path](const std::string& rule) { return fail(ExitCode::kInput, text::tr("traces.header.refused", path, rule)); };
   if (file.size() < kFixedHeaderSize) return refuse(text::tr("traces.header.too_short", file.size(), kFixedHeaderSize));
   if (!std::equal(kFileMagic.begin(), kFileMagic.end(), file.begin()))
     return refuse(text::tr("traces.header.no_magic", fmt::format("{:02x}", fmt::join(file.first(kFileMagic.size()), " "))));

@@ -1,6 +1,7 @@
 #include "traces/write/writer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "traces/write/chunk_file.h"
 
@@ -54,8 +55,7 @@ Result<void> Writer::close() {
   }
   if (whole) {
     auto finished = file_->finish();
-    if (!finished && !failed_) error_ = std::move(finished).error();
-    failed_ = failed_ || !finished;
+    if (!finished && !std::exchange(failed_, true)) error_ = std::move(finished).error();
   }
   if (auto error = take_error()) return *std::move(error);
   return success();
