@@ -1,5 +1,8 @@
 // Event delivery: vector table, 32-bit and 64-bit gates, stack switches, error codes, double and triple faults, debug traps.
+#include <string>
+
 #include "hwmodel/exec/testing/small_machine.h"
+#include "hwmodel/machine/observer.h"
 #include "tests/catch.h"
 
 namespace ringside::hw::testing {
@@ -209,6 +212,32 @@ TEST_CASE("external interrupts and NMI: an NMI is held off until IRET", "[delive
   REQUIRE(m.run({0x48, 0xcf}));
   CHECK_FALSE(m.cpu.nmi_blocked);
   CHECK(m.handler() == 0x55);
+}
+
+TEST_CASE("a stack where there is no memory takes pushes like an empty bus; no monitor is asked", "[deliver]") {
+  SmallMachine m(Mode::kProtected);
+  m.cpu.gpr[kRsp] = PhysicalMemory::kHoleStart + 0x1000;
+  m.run(kUd2);
+  CHECK(std::holds_alternative<StopNone>(m.last_stop));
+  CHECK(m.handler() == 6);
+  CHECK(m.cpu.gpr[kRsp] == PhysicalMemory::kHoleStart + 0x1000 - 12);
+  CHECK(m.cpu.replies.count == 0);
+}
+
+TEST_CASE("what is observed: one page fault, then its delivery", "[deliver]") {
+  struct Log : Observer {
+    std::string text;
+    void on_event_delivered(uint8_t vector, uint32_t error, bool external, uint64_t rip) override {
+      text += "event " + std::to_string(vector) + ' ' + std::to_string(error) + (external ? " external " : " ") + std::to_string(rip) + ';';
+    }
+    void on_page_fault(uint64_t linear, uint32_t error, uint64_t) override { text += "fault " + std::to_string(linear) + ' ' + std::to_string(error) + ';'; }
+  } log;
+  SmallMachine m(Mode::kLong);
+  m.cpu.observer = &log;
+  m.cpu.gpr[kRax] = 0x40000000;
+  m.run({0x8a, 0x00});   // mov al, [rax]
+  deliver_external(m.cpu, 0x33);
+  CHECK(log.text == "fault 1073741824 0;event 14 0 32768;event 51 0 external " + std::to_string(at::kHandlers + 14 * 16) + ';');
 }
 
 // --- virtual-8086 mode ----------------------------------------------------------------------------------------------------------

@@ -285,6 +285,7 @@ TEST_CASE("CALL to a TSS nests, IRET returns; busy bits, links, NT and TS", "[ta
   CHECK(tss_rights(m, sel::kTss2) == 0x89);
   CHECK(m.peek<uint32_t>(at::kTss2 + 44) == 0xccc);
   CHECK(m.peek<uint32_t>(at::kTss2 + 32) == 0xc001);
+  CHECK((m.peek<uint32_t>(at::kTss2 + 36) & rflags::kNt) == 0);   // the nested task has ended
 }
 
 TEST_CASE("JMP to a TSS ends the old task; a busy one is refused", "[task]") {

@@ -122,6 +122,12 @@ TEST_CASE("LLDT and LTR: descriptor types, the busy bit, 16-byte descriptors", "
   l.cpu.gpr[kRax] = sel::kTss2;
   REQUIRE(l.run({0x0f, 0x00, 0xd8}));
   CHECK(l.cpu.tr.base == (0xffff8000'00000000ull | at::kTss2));
+  l.set_descriptor(sel::kTss2, descriptor(at::kTss2, 0x67, 0x89, 0), 0x0000'1200'0000'0000ull, true);   // the upper half has a type
+  l.run({0x0f, 0x00, 0xd8});
+  REQUIRE(l.handler() == 13);
+  CHECK(l.stack(0) == sel::kTss2);
+  l.enter(sel::kCode64, sel::kData, at::kCode, at::kStack);
+  l.cpu.gpr[kRax] = sel::kTss2;
   l.set_descriptor(sel::kTss2, descriptor(at::kTss2, 0x67, 0x89, 0), 0x00008000, true);   // not canonical
   l.run({0x0f, 0x00, 0xd8});
   CHECK(l.handler() == 13);
