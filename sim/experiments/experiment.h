@@ -32,10 +32,18 @@ struct ExperimentResult {
   Verdict verdict = Verdict::kAsExpected;
 };
 
+// Columns of numbers to draw: lines over x, and a vertical mark at the value of the column `mark` ("": none).
+struct Plot {
+  std::string x;  // "": no picture
+  std::vector<std::string> lines;
+  std::string mark;
+};
+
 struct Experiment {
   std::string_view name;                         // on the command line
   std::string_view question, expected, source;   // catalogue keys
   Result<ExperimentResult> (*run)(const ExperimentOptions&);
+  Plot plot = {};
 };
 
 // In alphabetical order of their files.

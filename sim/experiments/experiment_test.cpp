@@ -3,6 +3,8 @@
 
 #include <set>
 
+#include "sim/experiments/plot.h"
+#include "sim/experiments/results_page.h"
 #include "tests/catch.h"
 #include "traces/base/text.h"
 
@@ -122,4 +124,36 @@ TEST_CASE("crossover: one sweep for each number of misses; numbers out of range 
   options.misses = {100};
   options.profile.primitive[static_cast<size_t>(hw::Primitive::kWalkReference)].value = 0;
   CHECK(find_experiment("crossover").value().run(options).error().code == ExitCode::kInput);
+}
+
+TEST_CASE("average-refs: as expected where there are walk caches, refused where there are none", "[experiment]") {
+  ExperimentOptions options = options_with("skylake");
+  for (const char* tlb : {"park-2022", "skylake", "zen"}) {
+    INFO(tlb);
+    options.tlb_profile = tlb;
+    CHECK(run("average-refs", options).verdict == Verdict::kAsExpected);
+  }
+  options.tlb_profile = "none";
+  CHECK(find_experiment("average-refs").value().run(options).error().code == ExitCode::kUsage);
+}
+
+TEST_CASE("results page: all experiments, with the pictures it names", "[experiment]") {
+  const ResultsPage page = results_page(options_with(std::string(hw::kDefaultCostProfile))).value();
+  CHECK(page.verdict == Verdict::kAsExpected);
+  for (const Experiment& experiment : all_experiments())
+    CHECK(page.markdown.find("## " + std::string(experiment.name) + "\n") != std::string::npos);
+  REQUIRE(page.pictures.size() == 1);
+  CHECK(page.markdown.find("](crossover.svg)") != std::string::npos);
+  CHECK(page.markdown.find("NOT as expected") == std::string::npos);
+}
+
+TEST_CASE("plot: lines go through the values, the mark lies where it should", "[experiment]") {
+  ExperimentResult result;
+  result.columns = {"x", "a<b", "at"};
+  result.rows = {{uint64_t{0}, uint64_t{0}, 5.0}, {uint64_t{10}, uint64_t{100}, 5.0}};
+  const std::string svg = to_svg(result, {"x", {"a<b"}, "at"}, "title & more");
+  CHECK(svg.find("points=\"110.0,370.0 700.0,40.0 \"") != std::string::npos);
+  CHECK(svg.find("x1=\"405.0\" y1=\"40.0\" x2=\"405.0\"") != std::string::npos);
+  CHECK(svg.find("title &amp; more") != std::string::npos);
+  CHECK(svg.find("a&lt;b") != std::string::npos);
 }

@@ -1,5 +1,6 @@
-// `ringside experiment list` and `ringside experiment run NAME`: the declarative runs of sim/experiments. The answer goes
+// `ringside experiment list`, `ringside experiment run NAME` and `ringside experiment page FILE`: the declarative runs of sim/experiments. The answer goes
 // to standard output as a table, CSV or JSON; the verdict is also the exit code.
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -10,6 +11,8 @@
 #include "sim/cli/progress.h"
 #include "sim/cli/table.h"
 #include "sim/experiments/experiment.h"
+#include "sim/experiments/plot.h"
+#include "sim/experiments/results_page.h"
 #include "traces/base/text.h"
 
 namespace ringside::cli {
@@ -52,11 +55,15 @@ class ExperimentCommand final : public Command {
     run->add_option("--profile", profile_, text::tr("sim.experiment.profile"))->type_name("NAME|FILE")->capture_default_str();
     run->add_option("--tlb", tlb_, text::tr("sim.experiment.tlb"))->type_name("NAME")->capture_default_str();
     run->add_option("--misses", misses_, text::tr("sim.experiment.misses"))->type_name("COUNT")->delimiter(',');
+    run->add_option("--svg", svg_, text::tr("sim.experiment.svg"))->type_name("FILE");
     run->add_flag("--json", json_, text::tr("cli.json"));
+    page_ = parser.add_subcommand("page", text::tr("sim.experiment.page"));
+    page_->add_option("file", page_file_, text::tr("sim.experiment.page_file"))->required()->type_name("FILE");
   }
 
   Result<ExitCode> run(Context& context) override {
     if (list_->parsed()) return list(context);
+    if (page_->parsed()) return page();
     const auto experiment = BOOST_OUTCOME_TRYX(sim::find_experiment(experiment_));
     sim::ExperimentOptions options;
     options.profile = BOOST_OUTCOME_TRYX(hw::load_cost_profile(profile_));
@@ -71,6 +78,10 @@ class ExperimentCommand final : public Command {
     }());
     if (!csv_.empty()) {
       BOOST_OUTCOME_TRYV(write_csv(context, result));
+    }
+    if (!svg_.empty()) {
+      if (experiment.plot.x.empty()) return fail(ExitCode::kUsage, text::tr("sim.experiment.no_picture", experiment.name));
+      BOOST_OUTCOME_TRYV(write_file(svg_, sim::to_svg(result, experiment.plot, std::string(experiment.name))));
     }
     if (json_) context.out << json_of(experiment, result).dump(2) << '\n';
     else if (csv_ != "-") print(context.out, experiment, result);
@@ -124,17 +135,33 @@ class ExperimentCommand final : public Command {
       context.out << csv;
       return success();
     }
-    std::ofstream file(csv_, std::ios::binary);
-    file << csv;
+    return write_file(csv_, csv);
+  }
+
+  static Result<void> write_file(const std::string& path, const std::string& content) {
+    std::ofstream file(path, std::ios::binary);
+    file << content;
     file.close();
-    if (!file) return fail(ExitCode::kOutput, text::tr("sim.experiment.unwritable", csv_));
+    if (!file) return fail(ExitCode::kOutput, text::tr("sim.experiment.unwritable", path));
     return success();
   }
 
-  std::string experiment_, csv_, profile_{hw::kDefaultCostProfile}, tlb_ = sim::ExperimentOptions{}.tlb_profile;
+  // The page and, beside it, its pictures.
+  Result<ExitCode> page() const {
+    sim::ExperimentOptions options;
+    options.profile = BOOST_OUTCOME_TRYX(hw::load_cost_profile(profile_));
+    const auto page = BOOST_OUTCOME_TRYX(sim::results_page(options));
+    BOOST_OUTCOME_TRYV(write_file(page_file_, page.markdown));
+    for (const auto& [name, svg] : page.pictures) {
+      BOOST_OUTCOME_TRYV(write_file((std::filesystem::path(page_file_).parent_path() / name).string(), svg));
+    }
+    return page.verdict == sim::Verdict::kAsExpected ? ExitCode::kOk : ExitCode::kGuestFailed;
+  }
+
+  std::string experiment_, csv_, svg_, page_file_, profile_{hw::kDefaultCostProfile}, tlb_ = sim::ExperimentOptions{}.tlb_profile;
   std::vector<uint64_t> misses_;
   bool json_ = false;
-  CLI::App* list_ = nullptr;
+  CLI::App *list_ = nullptr, *page_ = nullptr;
 };
 
 }  // namespace

@@ -128,7 +128,8 @@ Result<ExperimentResult> run(const ExperimentOptions& options) {
 
 Experiment crossover_experiment() {
   return {"crossover", "sim.experiment.crossover.question", "sim.experiment.crossover.expected",
-          "sim.experiment.crossover.source", run};
+          "sim.experiment.crossover.source", run,
+          {"u", {"shadow_cycles", "nested_cycles"}, "predicted_break_even"}};
 }
 
 }  // namespace ringside::sim
