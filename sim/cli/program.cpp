@@ -27,14 +27,15 @@ std::vector<std::string> command_names(const CLI::App& program) {
 
 std::string joined(const std::vector<std::string>& names) { return fmt::format("{}", fmt::join(names, ", ")); }
 
-// The subcommand being parsed when an error arose, or the program itself.
-const CLI::App& innermost(const CLI::App& program) {
-  const auto parsed = program.get_subcommands();
-  return parsed.empty() ? program : *parsed.front();
+// The subcommand being parsed when an error arose, at any depth, or the program itself.
+const CLI::App& innermost(const CLI::App& parser) {
+  const auto parsed = parser.get_subcommands();
+  return parsed.empty() ? parser : innermost(*parsed.front());
 }
 
-std::string full_name(const CLI::App& program, const CLI::App& parser) {
-  return &parser == &program ? program.get_name() : program.get_name() + " " + parser.get_name();
+// "ringside experiment run".
+std::string full_name(const CLI::App& parser) {
+  return parser.get_parent() ? full_name(*parser.get_parent()) + " " + parser.get_name() : parser.get_name();
 }
 
 std::string extras_sentence(const CLI::App& program) {
@@ -43,17 +44,17 @@ std::string extras_sentence(const CLI::App& program) {
   const std::string wrong = remaining.empty() ? "" : remaining.front();
   if (wrong.starts_with("-")) {
     const std::string bare = wrong.substr(0, wrong.find('='));
-    return text::tr("cli.unknown_option", bare, full_name(program, parser), sim::suggestion(bare, option_names(parser)));
+    return text::tr("cli.unknown_option", bare, full_name(parser), sim::suggestion(bare, option_names(parser)));
   }
-  if (&parser == &program)
-    return text::tr("cli.unknown_command", wrong, sim::suggestion(wrong, command_names(program)), joined(command_names(program)));
-  return text::tr("cli.unexpected_argument", wrong, full_name(program, parser));
+  const auto commands = command_names(parser);
+  if (!commands.empty()) return text::tr("cli.unknown_command", wrong, sim::suggestion(wrong, commands), joined(commands));
+  return text::tr("cli.unexpected_argument", wrong, full_name(parser));
 }
 
 // One sentence for whatever the parser disliked.
 std::string sentence_for(const CLI::App& program, const CLI::ParseError& error) {
   if (dynamic_cast<const CLI::ExtrasError*>(&error)) return extras_sentence(program);
-  const std::string name = full_name(program, innermost(program));
+  const std::string name = full_name(innermost(program));
   std::string detail = error.what();
   if (!detail.empty() && detail.back() == '.') detail.pop_back();
   return text::tr("cli.usage_error", detail, name);

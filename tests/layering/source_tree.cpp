@@ -19,7 +19,7 @@ struct SourceFile {
   bool is_test() const {
     for (const char* ending : {"_test.cpp", "_fuzz.cpp", "_bench.cpp"})
       if (path.ends_with(ending)) return true;
-    return folder() == "tests";
+    return folder() == "tests" || path.find("/testing/") != std::string::npos;  // helpers of a layer's tests
   }
 };
 

@@ -43,11 +43,30 @@ OptionFacts facts_of(const CLI::Option& option) {
   return facts;
 }
 
+// The options of a command and of the commands below it, whose names are offered as words. An option that several have (--json)
+// is listed once.
+void collect(const CLI::App& command, std::vector<OptionFacts>& options) {
+  const auto known = [&](const OptionFacts& facts) {
+    return !facts.names.empty() && std::any_of(options.begin(), options.end(), [&](const auto& other) { return other.names == facts.names; });
+  };
+  for (const CLI::Option* option : command.get_options()) {
+    auto facts = facts_of(*option);
+    if (!known(facts)) options.push_back(std::move(facts));
+  }
+  OptionFacts words;
+  for (const CLI::App* below : command.get_subcommands({})) {
+    words.choices.push_back(below->get_name());
+    collect(*below, options);
+  }
+  words.takes_value = true;
+  if (!words.choices.empty()) options.push_back(std::move(words));
+}
+
 std::vector<CommandFacts> facts_of(const CLI::App& program) {
   std::vector<CommandFacts> all;
   for (const CLI::App* command : program.get_subcommands({})) {
     CommandFacts facts{command->get_name(), command->get_description(), {}};
-    for (const CLI::Option* option : command->get_options()) facts.options.push_back(facts_of(*option));
+    collect(*command, facts.options);
     all.push_back(std::move(facts));
   }
   return all;
