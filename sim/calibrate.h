@@ -15,7 +15,7 @@ namespace ringside::sim {
 
 // One quantity, timed many times; each sample is the mean of many operations in a row.
 struct Measurement {
-  std::string_view name;                          // "syscall"; its meaning is text::tr("sim.calibrate." + name)
+  std::string_view name;                          // "syscall"; its meaning is the text of the key sim.calibrate.NAME
   double median = 0, quartile1 = 0, quartile3 = 0;  // ticks of the time-stamp counter for one operation
   uint64_t samples = 0;
 };

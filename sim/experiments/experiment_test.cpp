@@ -117,6 +117,9 @@ TEST_CASE("crossover: one sweep for each number of misses; numbers out of range 
   REQUIRE(result.verdict == Verdict::kAsExpected);
   REQUIRE(number(result.rows.front()[1]) == 100);
   REQUIRE(number(result.rows.back()[1]) == 300);
+  options.misses.clear();
+  for (uint64_t m = 1; m <= 60; ++m) options.misses.push_back(m);  // steps of one, where rounding matters most
+  REQUIRE(run("crossover", options).verdict == Verdict::kAsExpected);
   for (const uint64_t misses : {uint64_t{0}, uint64_t{1} << 60}) {
     options.misses = {misses};
     CHECK(find_experiment("crossover").value().run(options).error().code == ExitCode::kUsage);

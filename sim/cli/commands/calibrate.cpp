@@ -21,7 +21,7 @@ class CalibrateCommand final : public Command {
 
   void describe(CLI::App& parser) override {
     parser.add_option("-o,--output", output_, text::tr("sim.calibrate.output"))->type_name("FILE");
-    parser.add_option("--base", base_, text::tr("sim.calibrate.base"))->type_name("NAME|FILE")->capture_default_str();
+    parser.add_option("--base", base_, text::tr("sim.calibrate.base"))->type_name("PROFILE")->capture_default_str();
     parser.add_flag("--json", json_, text::tr("cli.json"));
     parser.footer(text::tr("sim.calibrate.examples"));
   }
@@ -59,7 +59,8 @@ class CalibrateCommand final : public Command {
                  {text::tr("sim.calibrate.samples"), "samples"},
                  {text::tr("sim.calibrate.key"), "name", Align::kLeft}});
     for (const auto& m : calibration.measurements) {
-      table.add({text_cell(text::tr("sim.calibrate." + std::string(m.name))), real_cell(m.median, 1), real_cell(m.quartile1, 1),
+      const std::string key = fmt::format("sim.calibrate.{}", m.name);
+      table.add({text_cell(text::tr(key)), real_cell(m.median, 1), real_cell(m.quartile1, 1),
                  real_cell(m.quartile3, 1), real_cell(m.median * 1e9 / calibration.ticks_per_second, 1), number_cell(m.samples),
                  text_cell(std::string(m.name))});
     }

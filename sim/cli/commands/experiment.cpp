@@ -52,7 +52,7 @@ class ExperimentCommand final : public Command {
     auto* run = parser.add_subcommand("run", text::tr("sim.experiment.run"));
     run->add_option("name", experiment_, text::tr("sim.experiment.name"))->required()->type_name("NAME");
     run->add_option("--csv", csv_, text::tr("sim.experiment.csv"))->type_name("FILE");
-    run->add_option("--profile", profile_, text::tr("sim.experiment.profile"))->type_name("NAME|FILE")->capture_default_str();
+    run->add_option("--profile", profile_, text::tr("sim.experiment.profile"))->type_name("PROFILE")->capture_default_str();
     run->add_option("--tlb", tlb_, text::tr("sim.experiment.tlb"))->type_name("NAME")->capture_default_str();
     run->add_option("--misses", misses_, text::tr("sim.experiment.misses"))->type_name("COUNT")->delimiter(',');
     run->add_option("--svg", svg_, text::tr("sim.experiment.svg"))->type_name("FILE");

@@ -77,7 +77,7 @@ uint64_t cycles(const hw::CostTable& costs, uint64_t traps, uint64_t references)
 // One sweep of u at fixed m: its rows, and whether the only sign change lies where it was computed.
 Verdict sweep(ExperimentResult& result, const hw::CostTable& costs, uint64_t m, double break_even, Walks& shadow,
               Walks& nested) {
-  const uint64_t step = std::max<uint64_t>(1, static_cast<uint64_t>(break_even * 1.5 / kSteps));
+  const uint64_t step = static_cast<uint64_t>(break_even * 1.5 / kSteps) + 1;
   unsigned changes = 0;
   double change_at = -1;
   bool shadow_was_better = true;  // at u = 0 it is, or there is a change at once
