@@ -9,6 +9,7 @@
 #include "vmm/machines/kvm/kvm_machine.h"
 #include "vmm/machines/model/inside_recorder.h"
 #include "vmm/machines/model/model_machine.h"
+#include "vmm/techniques/hw/hw_machine.h"
 
 namespace ringside::sim {
 namespace {
@@ -57,7 +58,9 @@ std::string BuiltKvm::host() const {
 }
 
 Result<std::unique_ptr<BuiltMachine>> build_model(const Run& run) {
-  auto machine = BOOST_OUTCOME_TRYX(vmm::ModelMachine::create({.memory_bytes = run.memory, .cpus = 1, .seed = run.seed}));
+  const hw::MachineConfig config{.memory_bytes = run.memory, .monitor_bytes = 0, .cpus = 1, .seed = run.seed};
+  auto machine = BOOST_OUTCOME_TRYX(run.technique == "hw" ? vmm::create_hw_machine({.machine = config, .paging = vmm::HwPaging::kNested})
+                                                         : vmm::ModelMachine::create(config));
   return std::make_unique<BuiltModel>(std::move(machine));
 }
 

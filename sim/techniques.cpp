@@ -14,7 +14,7 @@ constexpr NameFacts kTechniques[] = {
     {"recompile", Availability::kPlanned, "sim.technique.recompile"},
     {"trap", Availability::kPlanned, "sim.technique.trap"},
     {"bt", Availability::kPlanned, "sim.technique.bt"},
-    {"hw", Availability::kPlanned, "sim.technique.hw"},
+    {"hw", Availability::kExists, "sim.technique.hw"},
     {"pv", Availability::kPlanned, "sim.technique.pv"},
     {"os", Availability::kPlanned, "sim.technique.os"},
 };
@@ -22,7 +22,7 @@ constexpr NameFacts kTechniques[] = {
 constexpr NameFacts kPagings[] = {
     {"none", Availability::kExists, "sim.paging.none"},
     {"shadow", Availability::kPlanned, "sim.paging.shadow"},
-    {"nested", Availability::kPlanned, "sim.paging.nested"},
+    {"nested", Availability::kExists, "sim.paging.nested"},
     {"agile", Availability::kPlanned, "sim.paging.agile"},
     {"direct", Availability::kPlanned, "sim.paging.direct"},
 };

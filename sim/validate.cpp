@@ -28,6 +28,15 @@ Result<void> check_name(std::string_view what, std::span<const NameFacts> names,
   return success();
 }
 
+// Which paging goes with which technique on which machine.
+Result<void> check_combination(const Run& run) {
+  const bool hw = run.technique == "hw", model = run.machine == "model";
+  if (hw && model && run.paging == "none") return refuse(text::tr("sim.validate.hw_needs_paging"));
+  if (hw && !model && run.paging != "none") return refuse(text::tr("sim.validate.kvm_paging", run.paging));
+  if (!hw && run.paging != "none") return refuse(text::tr("sim.validate.paging_needs_hw", run.paging, run.technique));
+  return success();
+}
+
 Result<void> check_memory(uint64_t memory) {
   if (memory < kLeastMemory || memory > kMostMemory)
     return refuse(text::tr("sim.validate.memory_range", size_text(memory), size_text(kLeastMemory), size_text(kMostMemory)));
@@ -69,6 +78,7 @@ Result<void> validate(const Run& run) {
   BOOST_OUTCOME_TRY(check_name("machine", machine_names(), run.machine));
   BOOST_OUTCOME_TRY(check_name("technique", technique_names(), run.technique));
   BOOST_OUTCOME_TRY(check_name("paging", paging_names(), run.paging));
+  BOOST_OUTCOME_TRY(check_combination(run));
   BOOST_OUTCOME_TRY(check_memory(run.memory));
   BOOST_OUTCOME_TRY(check_guest(run.guest));
   return check_trace(run);

@@ -39,13 +39,22 @@ TEST_CASE("names that are unknown or do not exist yet") {
   run.machine = "modle";
   CHECK(says(refusal(run), {"machine", "modle", "did you mean 'model'", "kvm"}));
   run = good();
-  run.technique = "hw";
-  CHECK(says(refusal(run), {"technique", "'hw'", "native"}));
+  run.technique = "bt";
+  CHECK(says(refusal(run), {"technique", "'bt'", "native"}));
   run.technique = "vmx";
   CHECK(says(refusal(run), {"'vmx'", "native", "os"}));
   run = good();
+  run.paging = "shadow";
+  CHECK(says(refusal(run), {"paging", "shadow", "none"}));
   run.paging = "nested";
-  CHECK(says(refusal(run), {"paging", "nested", "none"}));
+  CHECK(says(refusal(run), {"nested", "technique hw", "native"}));
+  run.technique = "hw";
+  CHECK(refusal(run).empty());
+  run.machine = "kvm";
+  CHECK(says(refusal(run), {"kvm", "--paging nested"}));
+  run.machine = "model";
+  run.paging = "none";
+  CHECK(says(refusal(run), {"technique hw", "--paging nested"}));
 }
 
 TEST_CASE("memory out of range") {

@@ -78,7 +78,8 @@ void Mmu::update_mode() {
 void Mmu::reload() {
   const bool new_root = cpu_.cr3 != seen_.cr3;
   seen_ = {cpu_.cr0, cpu_.cr3, cpu_.cr4, cpu_.efer};
-  const PagingControls controls = paging_controls(cpu_);
+  PagingControls controls = paging_controls(cpu_);
+  if (controls.mode != PagingMode::kOff && regime_->force_write_protect) controls.write_protect = true;
   if (controls == controls_ && !new_root) return;  // a bit that means nothing here, such as CR0.TS
   if (controls != controls_) permissions_ = PermissionTable(controls);
   if (controls.mode != controls_.mode) caches_->linear.forget_all();  // its keys mean something else now
@@ -100,13 +101,15 @@ void Mmu::set_vpid(uint16_t vpid) {
 void Mmu::set_regime(const TranslationRegime& regime) {
   assert(!regime.two_dimensional || regime.nested.shape != TableShape::kTree || regime.nested.levels == 4 ||
          regime.nested.levels == 5);
-  assert(regime.start == WalkStart::kCr3 || regime.two_dimensional);
+  assert(regime.start != WalkStart::kSwitchedRoot || regime.two_dimensional);
   if (regime == *regime_) return;
   if (regime.two_dimensional && regime.nested != *nested_in_caches_) {
     flush_nested();
     *nested_in_caches_ = regime.nested;
   }
   *regime_ = regime;
+  seen_.cr0 = ~uint64_t{0};  // the regime may force a control bit
+  update_mode();
   paged_ = controls_.mode != PagingMode::kOff || regime.two_dimensional;
   drop_fast();
   ++fetch_generation_;

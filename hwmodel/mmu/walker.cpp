@@ -43,13 +43,14 @@ class Walk {
 
  private:
   static constexpr bool kNested = std::is_same_v<Below, NestedMemory>;
-  static constexpr bool kAgile = std::is_same_v<Format, Long64Format> && kNested;
+  static constexpr bool kShadowed = std::is_same_v<Format, Long64Format>;
+  static constexpr bool kAgile = kShadowed && kNested;
   static constexpr bool kCacheable = !requires(const Format& f) { f.covers(0); };
 
   Descent descend_all() {
     TableCursor cursor{Format::root(request_.cr3), static_cast<uint8_t>(top_), rights::kAll};
     TableKind kind = request_.regime.table;
-    if (kAgile && request_.regime.start != WalkStart::kCr3) {
+    if (kShadowed && request_.regime.start != WalkStart::kCr3) {
       cursor.table = request_.regime.shadow_root;
       if (request_.regime.start == WalkStart::kShadowRoot)
         kind = TableKind::kShadow;

@@ -22,7 +22,7 @@ namespace ringside::hw {
 // Where a walk begins.
 enum class WalkStart : uint8_t {
   kCr3,           // at CR3: in the machine's memory, or guest-physical where nested tables are on
-  kShadowRoot,    // agile: at the shadow root, until an entry switches
+  kShadowRoot,    // at the shadow root: all the way in one dimension (shadow paging), else until an entry switches (agile)
   kSwitchedRoot,  // agile: the shadow root register itself switches and points to the guest's top table on the
                   // machine's bus
 };
@@ -32,7 +32,10 @@ struct TranslationRegime {
   TableKind table = TableKind::kGuest;   // whose tables CR3 points to: kShadow where the monitor shadows them
   TableShape shape = TableShape::kTree;  // of the tables at CR3: kTree, or kFlattened with 4-level entries
   WalkStart start = WalkStart::kCr3;
-  uint64_t shadow_root = 0;  // agile; the mode is 4-level or 5-level paging
+  uint64_t shadow_root = 0;  // shadow and agile; the mode is 4-level or 5-level paging
+  // The real CR0.WP is set whatever the guest's is: read-only entries of the tables walked bind the supervisor too.
+  // Shadow tables need it, because they are read-only where the monitor wants to see writes.
+  bool force_write_protect = false;
   bool two_dimensional = false;
   NestedControls nested;  // where two_dimensional
 

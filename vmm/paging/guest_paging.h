@@ -4,6 +4,8 @@
 //
 // Guest-physical addresses below the end of guest RAM equal machine-physical ones; above lies the monitor's memory, which no table of
 // the guest may ever reach.
+// MODEL: CR0, CR3 and CR4 always hold the guest's own values; that read-only shadow entries bind the supervisor even while the guest's
+// CR0.WP is clear is a field of the translation regime.
 // MODEL: CR3 always holds the guest's own value. Under shadow paging real hardware would have the shadow root there; here the root is a
 // field of the translation regime, and the exits that CR3 accesses cause are taken all the same.
 #pragma once
@@ -27,9 +29,18 @@ enum class FaultAction : uint8_t {
   kDevice,       // no RAM there: the instruction accesses a device
 };
 
+// What the last page_fault() or nested_fault() found. The error code of a fault to inject differs from the exit's: a shadow entry that
+// is merely not filled yet says "not present" where the guest's own entry says "forbidden".
+struct FaultDetails {
+  uint64_t linear = 0;
+  uint32_t error = 0;           // kInjectFault: error code for the guest
+  uint64_t guest_physical = 0;  // kDevice: where the access goes
+};
+
 class GuestPaging {
  public:
   virtual ~GuestPaging() = default;
+  const FaultDetails& details() const { return details_; }
   virtual std::string_view name() const = 0;
 
   // Sets the control-block fields this paging needs (EPT, VPID, exception bitmap, CR3 and INVLPG exiting, CR0/CR4 masks).
@@ -48,8 +59,11 @@ class GuestPaging {
   virtual FaultAction page_fault(hw::Cpu& cpu, uint64_t linear, uint32_t error) = 0;
   // EPT violation or misconfiguration exit.
   virtual FaultAction nested_fault(hw::Cpu& cpu, uint64_t guest_physical, uint64_t qualification) = 0;
-  // The emulated instruction of kEmulate is done.
+  // The emulated instruction of kEmulate is done. Until then the page written is open to it at the faulting address, so one step of
+  // the CPU in the regime as it is does the instruction; if that faults on another protected page, that one is opened too.
   virtual void after_write(hw::Cpu& cpu) = 0;
+  // Modelled time went by (timer exits, or any exit: it is cheap). Policies with intervals act on it.
+  virtual void time_passed(hw::Cpu& /*cpu*/) {}
 
   // Lets the monitor's instruction emulator reach a device page: maps it for one instruction, then takes it away again.
   virtual void map_device_page(hw::Cpu& cpu, uint64_t linear, uint64_t guest_physical) = 0;
@@ -57,6 +71,9 @@ class GuestPaging {
 
   // Fills, syncs, zaps, protections, table pages ... by name, for the trace and `ringside stats`.
   virtual std::vector<NamedCounter> counters() const = 0;
+
+ protected:
+  FaultDetails details_;
 };
 
 }  // namespace ringside::vmm

@@ -12,7 +12,12 @@ namespace ringside::vmm {
 class MonitorMemory {
  public:
   // Pages of [first, first + bytes), machine-physical, all of it RAM. Fewer than one page means every allocation fails.
-  MonitorMemory(hw::PhysicalMemory& memory, HostPhysical first, uint64_t bytes) : memory_(memory), next_(first.value), end_(first.value + bytes) {}
+  MonitorMemory(hw::PhysicalMemory& memory, HostPhysical first, uint64_t bytes)
+      : memory_(memory), first_(first), next_(first.value), end_(first.value + bytes) {}
+
+  // Guest RAM ends where the pool begins.
+  HostPhysical first() const { return first_; }
+  uint64_t capacity_pages() const { return (end_ - first_.value) / kPageSize; }
 
   // A zeroed page, or nothing when the pool is used up: the caller reclaims tables and asks again.
   std::optional<HostPhysical> allocate() {
@@ -41,6 +46,7 @@ class MonitorMemory {
 
  private:
   hw::PhysicalMemory& memory_;
+  HostPhysical first_;
   uint64_t next_, end_, used_ = 0;
   std::vector<HostPhysical> free_;
 };

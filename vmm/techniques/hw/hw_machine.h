@@ -9,7 +9,7 @@
 
 namespace ringside::vmm {
 
-enum class HwPaging : uint8_t { kNested, kShadow, kAgile };
+enum class HwPaging : uint8_t { kNested };
 
 struct HwOptions {
   hw::MachineConfig machine;                  // monitor_bytes is set from monitor_bytes below

@@ -25,8 +25,8 @@ bool is_port_or_memory_stop(const hw::Stop& stop) { return std::holds_alternativ
 
 }  // namespace
 
-HwVcpu::HwVcpu(hw::Machine& machine, unsigned index, std::unique_ptr<GuestPaging> paging)
-    : ModelVcpu(machine, index), paging_(std::move(paging)), block_(std::make_unique<vmx::ControlBlock>()) {
+HwVcpu::HwVcpu(hw::Machine& machine, unsigned index, std::unique_ptr<MonitorMemory> pool, std::unique_ptr<GuestPaging> paging)
+    : ModelVcpu(machine, index), pool_(std::move(pool)), paging_(std::move(paging)), block_(std::make_unique<vmx::ControlBlock>()) {
   vmx::ControlBlock& b = *block_;
   b.pin_controls = vmx::pin::kExternalInterruptExiting;
   b.primary_controls = vmx::primary::kHlt | vmx::primary::kUnconditionalIo | vmx::primary::kMsrBitmaps | vmx::primary::kCr8Load | vmx::primary::kCr8Store |
@@ -170,6 +170,8 @@ hw::Stop HwVcpu::handle_exit() {
   hw::Cpu& c = cpu();
   switch (block_->exit_reason) {
     case ExitReason::kExternalInterrupt:
+      paging_->time_passed(c);
+      return hw::StopNone{};
     case ExitReason::kInterruptWindow: return hw::StopNone{};
     case ExitReason::kTripleFault: return hw::StopTripleFault{};
     case ExitReason::kExceptionOrNmi: return handle_exception();
@@ -190,32 +192,27 @@ hw::Stop HwVcpu::handle_exception() {
     block_->injection = event;
     return hw::StopNone{};
   }
-  const uint64_t linear = block_->exit_qualification;
-  const FaultAction action = paging_->page_fault(cpu(), linear, event.error);
-  if (action == FaultAction::kInjectFault) {
-    inject_page_fault(linear, event.error);
-    return hw::StopNone{};
-  }
-  return act(action, linear, 0);
+  return act(paging_->page_fault(cpu(), block_->exit_qualification, event.error));
 }
 
 hw::Stop HwVcpu::handle_nested_fault() {
   requeue_interrupted_event();
-  const FaultAction action = paging_->nested_fault(cpu(), block_->guest_physical, block_->exit_qualification);
-  return act(action, block_->guest_linear, block_->guest_physical);
+  return act(paging_->nested_fault(cpu(), block_->guest_physical, block_->exit_qualification));
 }
 
-hw::Stop HwVcpu::act(FaultAction action, uint64_t linear, uint64_t guest_physical) {
+hw::Stop HwVcpu::act(FaultAction action) {
+  const FaultDetails& details = paging_->details();
   switch (action) {
     case FaultAction::kResume: return hw::StopNone{};
     case FaultAction::kInjectFault:
-      inject_page_fault(linear, 0);
+      // A fault met while another event was delivered replaces it, as the guest's processor would have it.
+      inject_page_fault(details.linear, details.error);
       return hw::StopNone{};
     case FaultAction::kDevice:
       device_mapped_ = true;
-      device_linear_ = linear;
-      device_physical_ = guest_physical;
-      paging_->map_device_page(cpu(), linear, guest_physical);
+      device_linear_ = details.linear;
+      device_physical_ = details.guest_physical;
+      paging_->map_device_page(cpu(), device_linear_, device_physical_);
       return emulate();
     case FaultAction::kEmulate:
       protected_write_ = true;

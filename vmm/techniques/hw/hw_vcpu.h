@@ -12,12 +12,14 @@
 #include "hwmodel/vmx/non_root.h"
 #include "vmm/machines/model/model_machine.h"
 #include "vmm/paging/guest_paging.h"
+#include "vmm/paging/monitor_memory.h"
 
 namespace ringside::vmm {
 
 class HwVcpu final : public ModelVcpu {
  public:
-  HwVcpu(hw::Machine& machine, unsigned index, std::unique_ptr<GuestPaging> paging);
+  // `pool` is what `paging` allocates its tables from.
+  HwVcpu(hw::Machine& machine, unsigned index, std::unique_ptr<MonitorMemory> pool, std::unique_ptr<GuestPaging> paging);
 
   Result<Exit> run(const RunBounds& bounds) override;
   Result<Registers> registers() override;
@@ -32,7 +34,7 @@ class HwVcpu final : public ModelVcpu {
   hw::Stop handle_exception();
   hw::Stop handle_nested_fault();
   hw::Stop handle_halt();
-  hw::Stop act(FaultAction action, uint64_t linear, uint64_t guest_physical);
+  hw::Stop act(FaultAction action);
   hw::Stop emulate();
   void requeue_interrupted_event();
   void inject_page_fault(uint64_t linear, uint32_t error);
@@ -47,6 +49,7 @@ class HwVcpu final : public ModelVcpu {
   uint64_t cr3_source() const;
   void tell_paging(const PagingRegisters& before, bool keep_tlb);
 
+  std::unique_ptr<MonitorMemory> pool_;
   std::unique_ptr<GuestPaging> paging_;
   std::unique_ptr<hw::vmx::ControlBlock> block_;
   bool installed_ = false;

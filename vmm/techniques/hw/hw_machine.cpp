@@ -1,0 +1,45 @@
+#include "vmm/techniques/hw/hw_machine.h"
+
+#include <optional>
+
+#include "vmm/paging/monitor_memory.h"
+#include "vmm/paging/nested_paging.h"
+#include "vmm/techniques/hw/hw_vcpu.h"
+
+namespace ringside::vmm {
+namespace {
+
+Result<std::unique_ptr<GuestPaging>> make_paging(HwPaging kind, MonitorMemory& pool) {
+  switch (kind) {
+    case HwPaging::kNested: {
+      auto paging = NestedPaging::create(pool);
+      if (!paging) return paging.error();
+      return std::unique_ptr<GuestPaging>(std::move(paging.value()));
+    }
+  }
+  return fail(ExitCode::kUsage, "");
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ModelMachine>> create_hw_machine(const HwOptions& options) {
+  hw::MachineConfig config = options.machine;
+  config.monitor_bytes = options.monitor_bytes;
+  std::optional<Error> failure;
+  const auto make_vcpu = [&](hw::Machine& machine, unsigned index) -> std::unique_ptr<ModelVcpu> {
+    auto pool = std::make_unique<MonitorMemory>(machine.memory(), HostPhysical(hw::PhysicalMemory::kMonitorStart), machine.memory().monitor_size());
+    auto paging = make_paging(options.paging, *pool);
+    if (!paging) {
+      failure = paging.error();
+      return std::make_unique<ModelVcpu>(machine, index);
+    }
+    return std::make_unique<HwVcpu>(machine, index, std::move(pool), std::move(paging.value()));
+  };
+  auto machine = ModelMachine::create(config, make_vcpu);
+  if (!machine) return machine.error();
+  if (failure) return *failure;
+  machine.value()->announce_hardware_exits();
+  return machine;
+}
+
+}  // namespace ringside::vmm
