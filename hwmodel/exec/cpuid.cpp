@@ -16,6 +16,8 @@ constexpr auto kEbx = CpuidRegister::kEbx;
 constexpr auto kEcx = CpuidRegister::kEcx;
 constexpr auto kEdx = CpuidRegister::kEdx;
 
+constexpr uint32_t kMaxLeaf7Subleaf = 2;
+
 constexpr Feature kFeatures[] = {
     {"fpu", 1, kEdx, 0, "x87"},
     {"vme", 1, kEdx, 1, "virtual interrupt flag in virtual-8086 mode"},
@@ -65,6 +67,8 @@ constexpr Feature kFeatures[] = {
     {"intel_stibp", 7, kEdx, 27, "STIBP (likewise)"},
     {"arch_capabilities", 7, kEdx, 29, "IA32_ARCH_CAPABILITIES"},
     {"ssbd", 7, kEdx, 31, "SSBD (likewise)"},
+    // Without it Linux clears the branch history by a loop on every system call, whatever IA32_ARCH_CAPABILITIES.BHI_NO says.
+    {"bhi_ctrl", 7, kEdx, 4, "BHI_DIS_S (likewise)", 2},
     {"lahf_lm", 0x80000001, kEcx, 0, "LAHF and SAHF in 64-bit mode"},
     {"3dnowprefetch", 0x80000001, kEcx, 8, "PREFETCHW"},
     {"syscall", 0x80000001, kEdx, 11, "SYSCALL, SYSRET"},
@@ -85,9 +89,9 @@ uint32_t& register_of(CpuidResult& r, CpuidRegister which) {
   return r.eax;
 }
 
-void add_features(CpuidResult& r, uint32_t leaf) {
+void add_features(CpuidResult& r, uint32_t leaf, uint32_t subleaf = 0) {
   for (const Feature& f : kFeatures) {
-    if (f.leaf == leaf) register_of(r, f.where) |= 1u << f.bit;
+    if (f.leaf == leaf && f.subleaf == subleaf) register_of(r, f.where) |= 1u << f.bit;
   }
 }
 
@@ -169,7 +173,8 @@ CpuidResult cpuid(const Cpu& cpu, uint32_t leaf, uint32_t subleaf) {
     case 2: return {0x0000ff01, 0, 0, 0};   // descriptor FFH: see leaf 4
     case 4: return cache(cpu, subleaf);
     case 7:
-      if (subleaf == 0) add_features(r, leaf);
+      add_features(r, leaf, subleaf);
+      if (subleaf == 0) r.eax = kMaxLeaf7Subleaf;
       return r;
     case 0xb: return topology(cpu, subleaf);
     case 0x15: return {kTscRatioDenominator, kTscRatioNumerator, kCrystalHz, 0};

@@ -25,6 +25,7 @@ struct Feature {
   CpuidRegister where;
   uint8_t bit;
   std::string_view meaning;
+  uint32_t subleaf = 0;
 };
 std::span<const Feature> announced_features();
 bool announces(std::string_view name);

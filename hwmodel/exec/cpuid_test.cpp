@@ -79,6 +79,8 @@ TEST_CASE("CPUID leaves: identity, clocks, addresses, brand", "[cpuid]") {
   CHECK(cpuid(m.cpu, 0x16, 0).eax == 1000);
   CHECK((cpuid(m.cpu, 0x80000008, 0).eax & 0xff) == kPhysicalAddressBits);
   CHECK(cpuid(m.cpu, 7, 1).ebx == 0);
+  CHECK(cpuid(m.cpu, 7, 2).edx == 1u << 4);
+  CHECK(cpuid(m.cpu, 7, 0).eax == 2);
   CHECK(cpuid(m.cpu, 0x40000000, 0).eax == cpuid(m.cpu, kMaxBasicLeaf, 0).eax);
   CHECK((cpuid(m.cpu, 1, 0).ecx >> 31) == 0);   // no hypervisor
   CHECK((cpuid(m.cpu, 1, 0).ecx >> 27 & 3) == 0);   // no XSAVE, no AVX
@@ -100,10 +102,10 @@ TEST_CASE("topology leaves for one and for several CPUs", "[cpuid]") {
 }
 
 TEST_CASE("no feature bit is listed twice", "[cpuid]") {
-  std::set<std::tuple<uint32_t, CpuidRegister, unsigned>> seen;
+  std::set<std::tuple<uint32_t, uint32_t, CpuidRegister, unsigned>> seen;
   for (const Feature& f : announced_features()) {
     CAPTURE(f.name);
-    CHECK(seen.emplace(f.leaf, f.where, f.bit).second);
+    CHECK(seen.emplace(f.leaf, f.subleaf, f.where, f.bit).second);
   }
 }
 

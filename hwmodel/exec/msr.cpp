@@ -164,7 +164,7 @@ bool set_misc_enable(Cpu& cpu, const Uop*, uint64_t value) {
   return true;
 }
 
-constexpr uint64_t kIbrs = 1, kStibp = 2, kSsbd = 4, kIbpb = 1;
+constexpr uint64_t kIbrs = 1, kStibp = 2, kSsbd = 4, kBhiDisS = 1 << 10, kIbpb = 1;
 bool set_pred_cmd(Cpu&, const Uop*, uint64_t value) { return (value & ~kIbpb) == 0; }
 
 // IA32_DEBUGCTL. MODEL: LBR and BTF are accepted and do nothing, and read as 0.
@@ -184,7 +184,7 @@ constexpr MsrInfo kTable[] = {
     {0x02a, "EBL_CR_POWERON", constant<0>, ignored},
     {0x03a, "FEATURE_CONTROL", constant<1>, nullptr},   // locked, VMX off
     {0x03b, "TSC_ADJUST", get<&M::tsc_offset>, set<&M::tsc_offset>},
-    {0x048, "SPEC_CTRL", get<&M::spec_ctrl>, set<&M::spec_ctrl, kIbrs | kStibp | kSsbd>},
+    {0x048, "SPEC_CTRL", get<&M::spec_ctrl>, set<&M::spec_ctrl, kIbrs | kStibp | kSsbd | kBhiDisS>},
     {0x049, "PRED_CMD", nullptr, set_pred_cmd},
     {0x08b, "BIOS_SIGN_ID", constant<kMicrocodeRevision>, ignored},
     {0x0ce, "MSR_PLATFORM_INFO", constant<kPlatformInfo>, nullptr},
