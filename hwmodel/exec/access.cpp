@@ -111,7 +111,9 @@ bool access(Cpu& cpu, uint64_t linear, void* data, unsigned size, AccessKind kin
   Piece first, second;
   if (!locate(cpu, linear, kind, who, first)) return false;
   if (head == size) return transfer(cpu, first, data, size, kind);
-  const uint64_t rest = cpu.in_64bit_mode() ? linear + head : static_cast<uint32_t>(linear + head);
+  // The processor's own tables may lie above 4 GiB while the program is in compatibility mode.
+  const bool wide = who == Looker::kProcessor ? cpu.in_long_mode() : cpu.in_64bit_mode();
+  const uint64_t rest = wide ? linear + head : static_cast<uint32_t>(linear + head);
   if (!locate(cpu, rest, kind, who, second)) return false;
   if (kind == AccessKind::kWrite && first.host && second.host && !settle_code(cpu, second.host, size - head)) return false;
   return transfer(cpu, first, data, head, kind) && transfer(cpu, second, static_cast<uint8_t*>(data) + head, size - head, kind);

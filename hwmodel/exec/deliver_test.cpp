@@ -200,6 +200,18 @@ TEST_CASE("compatibility mode enters a 64-bit handler and IRETQ goes back", "[de
   CHECK(m.cpu.rip == at::kUserCode + 2);
 }
 
+TEST_CASE("compatibility mode: a TSS above 4 GiB that crosses a page is read whole", "[deliver]") {
+  SmallMachine m(Mode::kLong);
+  m.poke(at::kPml4 + 8 * 256, at::kPdpt | 7);            // the same 2 MiB again at ffff8000'00000000
+  constexpr uint64_t kTop = 0xffff8000'00000000ull;
+  m.cpu.tr.base = kTop + 0x14ff8;                        // RSP0 at ..4ffc, half on each page
+  m.poke(0x14ffc, at::kRing0Stack);
+  m.enter(sel::kUserCode32, sel::kUserData, at::kUserCode, at::kUserStack);
+  m.run({0xcd, 0x80});
+  REQUIRE(m.handler() == 0x80);
+  CHECK(m.cpu.gpr[kRsp] == at::kRing0Stack - 40);
+}
+
 TEST_CASE("external interrupts and NMI: an NMI is held off until IRET", "[deliver]") {
   SmallMachine m(Mode::kLong);
   REQUIRE(deliver_external(m.cpu, 0x55));

@@ -30,6 +30,7 @@ Machine::Machine(PhysicalMemory memory, const MachineConfig& config) : memory_(s
   for (unsigned i = 0; i < config.cpus; ++i) {
     auto& cpu = *cpus_.emplace_back(std::make_unique<Cpu>(i, memory_, code_));
     cpu.chipset = chipset_.get();
+    cpu.cpu_count = config.cpus;
     cpu.random_state ^= config.seed * 0xd1342543de82ef95ull + i;
     reset(cpu);
   }
