@@ -202,8 +202,9 @@ TEST_CASE("compatibility mode enters a 64-bit handler and IRETQ goes back", "[de
 
 TEST_CASE("compatibility mode: a TSS above 4 GiB that crosses a page is read whole", "[deliver]") {
   SmallMachine m(Mode::kLong);
-  m.poke(at::kPml4 + 8 * 256, at::kPdpt | 7);            // the same 2 MiB again at ffff8000'00000000
-  constexpr uint64_t kTop = 0xffff8000'00000000ull;
+  constexpr uint64_t kUpperPdpt = 0x16000, kTop = 0xffff8000'40000000ull;   // its lower half, 40000000H, is not mapped
+  m.poke(at::kPml4 + 8 * 256, kUpperPdpt | 7);
+  m.poke(kUpperPdpt + 8, at::kPd | 7);
   m.cpu.tr.base = kTop + 0x14ff8;                        // RSP0 at ..4ffc, half on each page
   m.poke(0x14ffc, at::kRing0Stack);
   m.enter(sel::kUserCode32, sel::kUserData, at::kUserCode, at::kUserStack);
