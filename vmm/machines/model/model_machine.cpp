@@ -10,7 +10,7 @@ namespace ringside::vmm {
 namespace {
 
 // Instructions between two looks at wall-clock bounds; invisible to the guest and to the trace.
-constexpr uint64_t kInstructionsPerSlice = 10'000'000;
+constexpr uint64_t kInstructionsPerSlice = 2'000'000;
 
 uint64_t saturating_add(uint64_t a, uint64_t b) { return b > ~0ull - a ? ~0ull : a + b; }
 

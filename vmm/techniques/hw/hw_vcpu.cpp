@@ -11,7 +11,7 @@ namespace {
 namespace vmx = hw::vmx;
 using vmx::ExitReason;
 
-constexpr uint64_t kInstructionsPerSlice = 10'000'000;
+constexpr uint64_t kInstructionsPerSlice = 2'000'000;
 // CR0 bits the monitor keeps for itself in every paging: the guest's writes to them exit, and NE is always on in VMX operation.
 constexpr uint64_t kOwnedCr0 = hw::cr0::kPg | hw::cr0::kPe | hw::cr0::kCd | hw::cr0::kNw | hw::cr0::kNe;
 constexpr uint64_t kOwnedCr4 = hw::cr4::kPae | hw::cr4::kPse | hw::cr4::kPge | hw::cr4::kPcide | hw::cr4::kSmep | hw::cr4::kSmap | hw::cr4::kLa57 | hw::cr4::kVmxe;

@@ -1,0 +1,26 @@
+// Debian's kernel on the real CPU, to its first console lines: where the host interprets kernel-mode code it takes minutes.
+#include "tests/boot/fetched_guests.h"
+
+using namespace ringside;
+using namespace ringside::testing;
+
+TEST_CASE("Debian's kernel speaks on the real CPU") {
+  if (!guests_fetched()) return;
+  sim::Run run = debian_run();
+  run.machine = "kvm";
+  std::string console;
+  sim::RunEnvironment environment;
+  environment.console = [&](uint8_t byte) {
+    console += static_cast<char>(byte);
+    return console.find("Command line:") == std::string::npos || byte != '\n';
+  };
+  const auto report = sim::execute(run, environment);
+  if (!report && report.error().code == ExitCode::kHost) {
+    std::cout << "SKIPPED: " << report.error().message << "\n";
+    return;
+  }
+  REQUIRE(report.has_value());
+  INFO(console);
+  CHECK(console.find("Linux version 6.") != std::string::npos);
+  CHECK(console.find("Command line:") != std::string::npos);
+}

@@ -1,0 +1,74 @@
+// Debian's own kernel on the modelled PC: to its script and to power-off, the same bytes of trace each time, the same console under
+// hardware-assisted virtualization; and memtest86+ to its screen.
+#include <unistd.h>
+
+#include "sim/screen.h"
+#include "tests/boot/fetched_guests.h"
+
+using namespace ringside;
+using namespace ringside::testing;
+
+namespace {
+
+struct Boot {
+  std::string console, trace;
+  sim::RunReport report;
+};
+
+Boot boot(const std::string& technique, const std::string& paging, const std::string& trace_name) {
+  Boot result;
+  sim::Run run = debian_run();
+  run.technique = technique;
+  run.paging = paging;
+  run.level = traces::TraceLevel::kExits;
+  run.trace_file = (std::filesystem::temp_directory_path() / (trace_name + std::to_string(getpid()) + ".rst")).string();
+  sim::RunEnvironment environment;
+  environment.console = [&](uint8_t byte) { return result.console += static_cast<char>(byte), true; };
+  auto report = sim::execute(run, environment);
+  if (!report) FAIL(report.error().message);
+  result.report = std::move(report.value());
+  result.trace = contents(run.trace_file);
+  std::filesystem::remove(run.trace_file);
+  return result;
+}
+
+
+}  // namespace
+
+TEST_CASE("Debian's kernel boots on the model, runs its script, powers off, and leaves the same trace each time") {
+  if (!guests_fetched()) return;
+  const Boot first = boot("native", "none", "ringside-boot-a-");
+  CHECK(first.report.outcome.end == vmm::RunEnd::kPoweredOff);
+  CHECK(first.console.find("RINGSIDE-GUEST-DONE") != std::string::npos);
+  CHECK(without_kernel_lines(first.console) == contents(RINGSIDE_SOURCE_DIR "/tests/guests/linux/expected.txt"));
+  REQUIRE(first.trace.size() > 50'000);
+  const Boot second = boot("native", "none", "ringside-boot-a-");
+  const bool same_trace = first.trace == second.trace;
+  CHECK(same_trace);
+  CHECK(first.console == second.console);
+
+  SECTION("and says the same under hw with nested paging") {
+    const Boot hw = boot("hw", "nested", "ringside-boot-b-");
+    CHECK(hw.report.outcome.end == vmm::RunEnd::kPoweredOff);
+    CHECK(hw.console == first.console);
+  }
+}
+
+TEST_CASE("memtest86+ reaches its screen on the model") {
+  if (!guests_fetched()) return;
+  sim::Run run;
+  run.guest.kernel = fetched("memtest86+.bin");
+  run.bounds.instructions = 300'000'000;
+  run.bounds.timeout = std::chrono::minutes(5);
+  std::string screen;
+  sim::RunEnvironment environment;
+  environment.at_end = [&](vmm::Machine& machine) {
+    for (const std::string& row : sim::text_screen(machine)) screen += row + "\n";
+  };
+  const auto report = sim::execute(run, environment);
+  REQUIRE(report.has_value());
+  INFO(screen);
+  CHECK(screen.find("Memtest86+ v6") != std::string::npos);
+  CHECK(screen.find("256MB") != std::string::npos);
+  CHECK(screen.find("1000MHz") != std::string::npos);
+}
