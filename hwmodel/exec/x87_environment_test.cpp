@@ -31,7 +31,6 @@ void fill(FpuState& f) {
   f.last_dp = 0x12345;
   f.last_ds = 0x10;
 }
-constexpr uint16_t kTags = 0x4fff;   // 01 zero, 00 valid, then six times 11 empty
 
 TEST_CASE("FNSTENV in its four formats") {
   SECTION("protected, 32 bits") {
