@@ -59,7 +59,7 @@ std::string BuiltKvm::host() const {
 
 Result<std::unique_ptr<BuiltMachine>> build_model(const Run& run) {
   const hw::MachineConfig config{.memory_bytes = run.memory, .monitor_bytes = 0, .cpus = 1, .seed = run.seed};
-  auto machine = BOOST_OUTCOME_TRYX(run.technique == "hw" ? vmm::create_hw_machine({.machine = config, .paging = vmm::HwPaging::kNested})
+  auto machine = BOOST_OUTCOME_TRYX(run.technique == "hw" ? vmm::create_hw_machine({.machine = config, .paging = run.paging == "shadow" ? vmm::HwPaging::kShadow : vmm::HwPaging::kNested})
                                                          : vmm::ModelMachine::create(config));
   return std::make_unique<BuiltModel>(std::move(machine));
 }

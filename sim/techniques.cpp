@@ -21,7 +21,7 @@ constexpr NameFacts kTechniques[] = {
 
 constexpr NameFacts kPagings[] = {
     {"none", Availability::kExists, "sim.paging.none"},
-    {"shadow", Availability::kPlanned, "sim.paging.shadow"},
+    {"shadow", Availability::kExists, "sim.paging.shadow"},
     {"nested", Availability::kExists, "sim.paging.nested"},
     {"agile", Availability::kPlanned, "sim.paging.agile"},
     {"direct", Availability::kPlanned, "sim.paging.direct"},

@@ -44,8 +44,8 @@ TEST_CASE("names that are unknown or do not exist yet") {
   run.technique = "vmx";
   CHECK(says(refusal(run), {"'vmx'", "native", "os"}));
   run = good();
-  run.paging = "shadow";
-  CHECK(says(refusal(run), {"paging", "shadow", "none"}));
+  run.paging = "agile";
+  CHECK(says(refusal(run), {"paging", "agile", "none"}));
   run.paging = "nested";
   CHECK(says(refusal(run), {"nested", "technique hw", "native"}));
   run.technique = "hw";

@@ -47,8 +47,9 @@ TEST_CASE("Debian's kernel boots on the model, runs its script, powers off, and 
   CHECK(same_trace);
   CHECK(first.console == second.console);
 
-  SECTION("and says the same under hw with nested paging") {
-    const Boot hw = boot("hw", "nested", "ringside-boot-b-");
+  for (const std::string paging : {"nested", "shadow"}) {
+    INFO("hw / " << paging);
+    const Boot hw = boot("hw", paging, "ringside-boot-b-");
     CHECK(hw.report.outcome.end == vmm::RunEnd::kPoweredOff);
     CHECK(hw.console == first.console);
   }

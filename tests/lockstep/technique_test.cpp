@@ -1,10 +1,7 @@
-// Techniques beside native on the modelled machine: the same console and ports for the whole guest, and the same registers and RAM at
-// every step of the way until the guest first meets modelled time that differs (its first wait).
+// Techniques beside native on the modelled machine: the same console and the same ports in the same order for the whole guest.
 #include <unistd.h>
 
-#include "sim/guest_loading.h"
 #include "tests/lockstep/teaching_run.h"
-#include "vmm/techniques/hw/hw_machine.h"
 
 using namespace ringside;
 using namespace ringside::testing;
@@ -15,7 +12,7 @@ struct Subject {
   const char* technique;
   const char* paging;
 };
-const Subject kSubjects[] = {{"hw", "nested"}};
+const Subject kSubjects[] = {{"hw", "nested"}, {"hw", "shadow"}};
 
 }  // namespace
 

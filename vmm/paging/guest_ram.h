@@ -2,6 +2,7 @@
 // walks of guest tables: an entry in the monitor's memory reads as an entry outside RAM does, all ones.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -16,7 +17,7 @@ constexpr uint64_t page_of(uint64_t address) { return address & ~(kPageSize - 1)
 
 class GuestRam {
  public:
-  explicit GuestRam(MonitorMemory& monitor) : memory_(monitor.memory()), end_(monitor.first().value) {}
+  explicit GuestRam(const MonitorMemory& monitor) : memory_(monitor.memory()), end_(end_of(monitor)) {}
 
   uint64_t end() const { return end_; }
   bool contains(uint64_t address, uint64_t bytes = 1) const {
@@ -42,6 +43,12 @@ class GuestRam {
   }
 
  private:
+  static uint64_t end_of(const MonitorMemory& monitor) {
+    const hw::PhysicalMemory& m = monitor.memory();
+    const uint64_t top = m.high_size() ? hw::PhysicalMemory::kHoleEnd + m.high_size() : m.low_size();
+    return std::min(top, monitor.first().value);
+  }
+
   hw::PhysicalMemory& memory_;
   uint64_t end_;
 };

@@ -42,7 +42,7 @@ class MonitorMemory {
   uint64_t used_pages() const { return used_; }
   uint8_t* host(HostPhysical address) { return memory_.host(GuestPhysical(address.value)); }
   uint64_t* entries(HostPhysical table) { return reinterpret_cast<uint64_t*>(host(table)); }
-  hw::PhysicalMemory& memory() { return memory_; }
+  hw::PhysicalMemory& memory() const { return memory_; }
 
  private:
   hw::PhysicalMemory& memory_;

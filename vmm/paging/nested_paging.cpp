@@ -13,7 +13,7 @@ Error pool_too_small(std::string_view paging, uint64_t pages, uint64_t needed) {
 }
 
 uint64_t NestedPaging::minimum_pages(const MonitorMemory& monitor, const NestedPagingOptions& options) {
-  return NestedTables::pages_needed(monitor.first().value, options.levels);
+  return NestedTables::pages_needed(GuestRam(monitor).end(), options.levels);
 }
 
 Result<std::unique_ptr<NestedPaging>> NestedPaging::create(MonitorMemory& monitor, const NestedPagingOptions& options) {

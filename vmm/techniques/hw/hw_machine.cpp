@@ -4,6 +4,7 @@
 
 #include "vmm/paging/monitor_memory.h"
 #include "vmm/paging/nested_paging.h"
+#include "vmm/paging/shadow_paging.h"
 #include "vmm/techniques/hw/hw_vcpu.h"
 
 namespace ringside::vmm {
@@ -16,8 +17,13 @@ Result<std::unique_ptr<GuestPaging>> make_paging(HwPaging kind, MonitorMemory& p
       if (!paging) return paging.error();
       return std::unique_ptr<GuestPaging>(std::move(paging.value()));
     }
+    case HwPaging::kShadow: {
+      auto paging = ShadowPaging::create(pool);
+      if (!paging) return paging.error();
+      return std::unique_ptr<GuestPaging>(std::move(paging.value()));
+    }
   }
-  return fail(ExitCode::kUsage, "");
+  __builtin_unreachable();
 }
 
 }  // namespace

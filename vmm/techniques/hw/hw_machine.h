@@ -9,7 +9,7 @@
 
 namespace ringside::vmm {
 
-enum class HwPaging : uint8_t { kNested };
+enum class HwPaging : uint8_t { kNested, kShadow };
 
 struct HwOptions {
   hw::MachineConfig machine;                  // monitor_bytes is set from monitor_bytes below

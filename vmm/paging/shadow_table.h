@@ -1,0 +1,75 @@
+// One shadow table: a page of entries the hardware walks instead of a table of the guest, and where it is used.
+//
+//   shadow entry  63 62..53   52     51 ........ 12  11   10    9      8 ... 0
+//                 XD ignored  SWITCH frame / table   -   OPEN  DEVICE  as in long64.h, A and D always set
+//   OPEN    writable for one emulated instruction although the page is a guest table; after_write() drops it
+//   DEVICE  maps no RAM, for one emulated instruction
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <vector>
+
+#include "hwmodel/mmu/entry/agile_shadow.h"
+#include "hwmodel/mmu/rights.h"
+#include "traces/base/types.h"
+
+namespace ringside::vmm {
+
+using ShadowFormat = hw::AgileShadowFormat;
+using ShadowWord = ShadowFormat::Word;
+
+namespace shadow_bit {
+constexpr ShadowWord kDevice = 1 << 9, kOpen = 1 << 10;
+}
+
+// The guest's control bits that change what a shadow entry made from the same guest entry must say. With CR0.WP clear
+// the supervisor may write read-only pages, and with EFER.NXE clear bit 63 is reserved; all else (SMEP, SMAP, PGE, AC)
+// the hardware applies to shadow entries as it would to the guest's.
+struct ShadowRole {
+  bool write_protect = true, no_execute = true;
+  friend bool operator==(const ShadowRole&, const ShadowRole&) = default;
+};
+
+// What a shadow table is the shadow of. Equal keys, equal contents: tables are shared by all places that use them.
+struct ShadowKey {
+  uint64_t guest = 0;  // page of the guest's table; direct: first frame of the large page that is mapped in pieces
+  uint8_t level = 0;
+  bool direct = false;
+  bool global = false;  // direct
+  ShadowRole role;
+  // Rights of the entries above. Only while CR0.WP is clear: whether a page is the supervisor's decides there whether
+  // read-only means something.
+  hw::Rights above = hw::rights::kAll;
+
+  uint64_t packed() const {
+    return guest | level | uint64_t{direct} << 3 | uint64_t{global} << 4 | uint64_t{role.write_protect} << 5 |
+           uint64_t{role.no_execute} << 6 | (uint64_t{above} & hw::rights::kGuest) << 7;
+  }
+};
+
+struct ShadowTable;
+
+// One entry of one shadow table.
+struct EntryRef {
+  ShadowTable* table = nullptr;
+  uint16_t index = 0;
+  friend bool operator==(const EntryRef&, const EntryRef&) = default;
+};
+
+struct ShadowTable {
+  ShadowKey key;
+  HostPhysical page;
+  ShadowWord* entry = nullptr;
+  bool root = false;       // CR3 has pointed here: kept although no entry leads here
+  bool unsync = false;     // the guest may write its table without an exit: entries may be out of date
+  bool scattered = false;  // used for more than one linear range
+  bool placed = false;     // `linear` is known
+  uint64_t linear = 0;     // first address of the range
+  uint64_t last_fill = 0;  // number of the fill that went through it last
+  unsigned writes = 0;     // emulated ones since then
+  std::vector<EntryRef> parents;
+  std::list<ShadowTable*>::iterator age;
+};
+
+}  // namespace ringside::vmm
