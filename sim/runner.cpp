@@ -64,7 +64,7 @@ class Execution {
   Result<void> close_trace() {
     if (!writer_) return success();
     auto failed = writer_->take_error();
-    const auto closed = writer_->close();
+    auto closed = writer_->close();
     if (failed) return std::move(*failed);
     return closed;
   }
