@@ -57,6 +57,15 @@ TEST_CASE("names that are unknown or do not exist yet") {
   CHECK(says(refusal(run), {"technique hw", "--paging nested"}));
 }
 
+TEST_CASE("levels that record nothing of their own yet are refused, not taken for exits") {
+  Run run = good();
+  run.trace_file = "t.rst";
+  run.level = traces::TraceLevel::kWalks;
+  CHECK(says(refusal(run), {"walks", "does not exist yet", "--level exits"}));
+  run.level = traces::TraceLevel::kExits;
+  CHECK(refusal(run).empty());
+}
+
 TEST_CASE("memory out of range") {
   Run run = good();
   run.memory = 64 << 10;
