@@ -175,7 +175,8 @@ void ShadowTables::set_leaf(ShadowTable& table, unsigned index, ShadowWord word)
                          ((old ^ word) & (ShadowFormat::kFrame | shadow_bit::kDevice | ShadowFormat::kSwitch)) == 0;
   if (same_page) {
     table.entry[index] = word;
-    if ((old & ~word) || (word & ~old & ShadowFormat::kNoExecute)) note_leaf(ref, old);
+    // A translation that becomes global was cached for one PCID, which later flushes of the page might not reach.
+    if ((old & ~word) || (word & ~old & (ShadowFormat::kNoExecute | ShadowFormat::kGlobal))) note_leaf(ref, old);
     return;
   }
   drop(table, index);
@@ -304,13 +305,13 @@ EntryRef ShadowTables::deepest(uint64_t linear) {
 }
 
 void ShadowTables::drop_marked(uint64_t linear) {
-  EntryRef marked;
+  std::vector<EntryRef> marked;
   each_on_path(linear, [&](EntryRef ref, ShadowWord word) {
-    if (!(word & (shadow_bit::kOpen | shadow_bit::kDevice))) return true;
-    marked = ref;
-    return false;
+    if (word & (shadow_bit::kOpen | shadow_bit::kDevice)) marked.push_back(ref);
+    return true;
   });
-  if (marked.table) drop(*marked.table, marked.index);
+  // The lowest first: a link may be marked too, and what it leads to may have other parents.
+  for (auto at = marked.rbegin(); at != marked.rend(); ++at) drop(*at->table, at->index);
 }
 
 ShadowTables::Root ShadowTables::load_root(const CpuState& cpu) {
