@@ -45,6 +45,7 @@ bool holds(const TestCase& test, std::string_view condition) {
   if (condition == "slash1") return raw.modrm.reg == 1;
   if (condition == "negative_imm") return raw.imm[0].size == 16 && (d.insn.raw.imm[0].value.u & 0x8000);
   if (condition == "rip_relative") return raw.modrm.mod == 0 && raw.modrm.rm == 5 && d.insn.machine_mode == ZYDIS_MACHINE_MODE_LONG_64;
+  if (condition == "to_ss") return d.is_reg(0) && d.ops[0].reg.value == ZYDIS_REGISTER_SS;
   if (condition == "far") return d.insn.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR;
   if (condition == "32bit") return d.insn.operand_width == 32;
   if (condition == "16bit") return d.insn.operand_width == 16;
