@@ -8,6 +8,7 @@ TEST_CASE("Debian's kernel speaks on the real CPU") {
   if (!guests_fetched()) return;
   sim::Run run = debian_run();
   run.machine = "kvm";
+  run.guest.command_line = "earlyprintk=ttyS0 " + run.guest.command_line;  // the console proper starts long after
   std::string console;
   sim::RunEnvironment environment;
   environment.console = [&](uint8_t byte) {
