@@ -57,13 +57,13 @@ class Property : public PagingTwin {
   void run(unsigned steps) {
     for (step_ = 0; step_ < steps; ++step_) {
       const unsigned dice = random_() % 1000;
-      if (dice < 700) {
+      if (dice < 800) {
         access();
-      } else if (dice < 880) {
+      } else if (dice < 920) {
         edit();
-      } else if (dice < 960) {
+      } else if (dice < 970) {
         switch_root();
-      } else if (dice < 975) {
+      } else if (dice < 980) {
         change_mode();
       } else {
         let_time_pass();
@@ -106,7 +106,7 @@ class Property : public PagingTwin {
 
   // The window: one table of each level below the root, then either 2 MiB pages or page tables.
   void lay_out() {
-    constexpr uint64_t kUpper = bit::kP | bit::kRw | bit::kA, kLeaf = kUpper | bit::kD | bit::kNx;
+    constexpr uint64_t kUpper = bit::kP | bit::kRw | bit::kA, kLeaf = kUpper | bit::kD;
     uint64_t next = kWindowTables;
     for (unsigned n = 0; n < kRoots; ++n) poke(root(n) + kWindowSlot * 8, next | kUpper);
     for (unsigned level = setting_.levels - 1; level > 2; --level) {
@@ -125,7 +125,7 @@ class Property : public PagingTwin {
     }
     for (unsigned i = 0; i < table_pages() * 6; ++i) {
       const uint64_t slot = any_slot();
-      poke(slot, any_word());
+      poke(slot, any_word(slot));
     }
   }
   uint64_t window(uint64_t physical) const {
@@ -152,24 +152,37 @@ class Property : public PagingTwin {
   bool chance(unsigned percent) { return random_() % 100 < percent; }
   // Global pages that differ between address spaces need more than a CR3 load, so half of the runs have none.
   bool globals() const { return setting_.seed % 2; }
-  uint64_t any_word() { return random_word() & ~(globals() ? 0 : bit::kG); }
-  uint64_t random_word() {
-    if (chance(8)) return 0;
-    uint64_t word = chance(92) ? bit::kP : 0;
-    if (chance(80)) word |= bit::kRw;
-    if (chance(70)) word |= bit::kUs;
+  uint64_t any_word(uint64_t slot) { return random_word(home(slot)) & ~(globals() ? 0 : bit::kG); }
+  // The level a table is mostly used at.
+  unsigned home(uint64_t slot) const {
+    const unsigned n = static_cast<unsigned>((slot - kTables) / kPageSize);
+    return n < kRoots ? setting_.levels : 1 + n % (setting_.levels - 1);
+  }
+  uint64_t any_table(unsigned level) {
+    for (;;) {
+      const uint64_t table = kTables + random_() % table_pages() * kPageSize;
+      if (chance(6) || home(table) == level) return table;
+    }
+  }
+  uint64_t random_word(unsigned level) {
+    if (chance(2)) return 0;
+    uint64_t word = chance(97) ? bit::kP : 0;
+    const unsigned generous = level > 1 ? 95 : 75;
+    if (chance(generous)) word |= bit::kRw;
+    if (chance(generous)) word |= bit::kUs;
     if (chance(40)) word |= bit::kA;
     if (chance(30)) word |= bit::kD;
     if (chance(10)) word |= bit::kG;
-    if (chance(10)) word |= bit::kNx;
+    if (chance(4)) word |= bit::kNx;
     const unsigned what = random_() % 100;
-    if (what < 70) return word | (kTables + random_() % table_pages() * kPageSize);           // a table
-    if (what < 82) return word | (0x600000 + random_() % 64 * kPageSize);                   // data
-    if (what < 88) return word | bit::kPs | (random_() % 5) << 21;                          // a large page, RAM or not
-    if (what < 90) return word | bit::kPs | (random_() % 2) << 30;                          // a huge one
-    if (what < 93) return word | 0xfee00000;                                                // a device
-    if (what < 96) return word | (PhysicalMemory::kMonitorStart + random_() % 32 * kPageSize);  // the monitor's tables
-    if (what < 98) return word | uint64_t{1} << (40 + random_() % 12);                      // a reserved bit
+    if (level > 1 && what < 93) return word | any_table(level - 1);
+    if (what < 50) return word | (0x600000 + random_() % 64 * kPageSize);                     // data
+    if (what < 88) return word | (kTables + random_() % table_pages() * kPageSize);           // tables as data
+    if (what < 91) return word | bit::kPs | (random_() % 5) << 21;                          // a large page, RAM or not
+    if (what < 93) return word | bit::kPs | (random_() % 2) << 30;                          // a huge one
+    if (what < 95) return word | 0xfee00000;                                                // a device
+    if (what < 97) return word | (PhysicalMemory::kMonitorStart + random_() % 32 * kPageSize);  // the monitor's tables
+    if (what < 99) return word | uint64_t{1} << (40 + random_() % 12);                      // a reserved bit
     return random_() | uint64_t{random_()} << 32;
   }
 
@@ -193,7 +206,7 @@ class Property : public PagingTwin {
   // The guest's kernel writes an entry through the window, and then invalidates as it must.
   void edit() {
     const uint64_t slot = any_slot(), old = peek(slot);
-    uint64_t word = chance(60) ? any_word() : old;
+    uint64_t word = chance(60) ? any_word(slot) : old;
     if (word == old) word ^= uint64_t{1} << (chance(50) ? 1 + random_() % 2 : 5 + random_() % 2);  // rights, or flags
     const uint64_t ac = guest.cpu.system_flags;
     compare(window(slot), AccessKind::kWrite, AccessMode::kSupervisor, &word);
@@ -232,7 +245,6 @@ class Property : public PagingTwin {
           break;
       }
     });
-    // Window pages are no-execute: with NXE clear that bit is reserved, and edits fault on both sides alike.
   }
   void let_time_pass() {
     guest.cpu.counters.instructions += 700;
