@@ -224,6 +224,10 @@ Translation Mmu::walk(uint64_t linear, AccessKind kind, AccessMode mode) {
   hw::walk(memory_, request, *walk_);
   ++counters.walks;
   counters.walk_references += walk_->references();
+  for (WalkTally* tally : {&counters.walks_by_mode[static_cast<size_t>(walk_->mode)], &counters.walks_by_kind[static_cast<size_t>(kind)]}) {
+    ++tally->walks;
+    tally->references += walk_->references();
+  }
   if (observer && observer->wants_walks()) observer->on_walk(*walk_);
   if (walk_->outcome != WalkOutcome::kTranslated) {
     // [SDM 3A 4.10.4.1 "Operations that Invalidate TLBs and Paging-Structure Caches"]: page faults; [SDM 3C 28.4.3.1]:
@@ -278,6 +282,16 @@ void Mmu::peek_walk(uint64_t linear, AccessKind kind, AccessMode mode, WalkResul
   hw::walk(memory_, request(linear, kind, mode), out);
 }
 
+Mmu::Cached Mmu::peek_cached(uint64_t linear, AccessKind kind) const {
+  Cached cached;
+  if (!paged_) return cached;
+  if (tlbs_->first(kind).find(linear, tag_)) cached.tlb = TlbLevel::kFirst;
+  else if (tlbs_->second(kind).find(linear, tag_)) cached.tlb = TlbLevel::kSecond;
+  for (unsigned level = 1; level < kMaxLevels && !cached.table_level; ++level)
+    if (caches_->linear.holds(level) && caches_->linear.find(level, table_prefix(linear, level), tag_)) cached.table_level = level;
+  return cached;
+}
+
 // --- forgetting
 // --------------------------------------------------------------------------------------------------------------
 
@@ -311,11 +325,16 @@ void Mmu::forget_page(uint64_t linear) {
   }
 }
 
+// The address bits that lead to the table of `level`.
+uint64_t Mmu::table_prefix(uint64_t linear, unsigned level) const {
+  const unsigned lowest = controls_.mode == PagingMode::kLegacy32 ? 22 : 21;
+  return linear >> (lowest + 9 * (level - 1));
+}
+
 // The inner tables on the way to `linear`.
 void Mmu::forget_tables(uint64_t linear) {
-  const unsigned lowest = controls_.mode == PagingMode::kLegacy32 ? 22 : 21;
   for (unsigned level = 1; level < kMaxLevels; ++level) {
-    if (caches_->linear.holds(level)) caches_->linear.forget(level, linear >> (lowest + 9 * (level - 1)), tag_);
+    if (caches_->linear.holds(level)) caches_->linear.forget(level, table_prefix(linear, level), tag_);
   }
 }
 

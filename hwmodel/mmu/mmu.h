@@ -3,6 +3,7 @@
 // tlb.h.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 
@@ -39,6 +40,10 @@ struct Translation {
       WalkOutcome::kTranslated;  // when !ok: page fault, or a nested outcome that Mmu::last_walk details
 };
 
+struct WalkTally {
+  uint64_t walks = 0, references = 0;
+};
+
 // Misses count accesses no first-level entry answered. An entry that answers but does not suffice (first write, or a
 // permission that may be stale) is a hit followed by a walk, a "rewalk". Hence, always:
 //   walks == l1_data_misses + l1_fetch_misses - l2_hits + rewalks
@@ -48,6 +53,8 @@ struct MmuCounters {
   uint64_t flushes_all = 0, flushes_page = 0;
   uint64_t rewalks = 0;
   uint64_t nested_faults = 0;  // walks that ended in a nested violation or misconfiguration
+  std::array<WalkTally, kWalkModes> walks_by_mode{};
+  std::array<WalkTally, kAccessKinds> walks_by_kind{};
 };
 
 class Mmu {
@@ -72,6 +79,14 @@ class Mmu {
   Translation peek(uint64_t linear, AccessKind kind, bool user) const { return peek(linear, kind, mode_of(user)); }
   // The walk the access would make if no TLB or walk cache knew the page, step by step, without any side effect.
   void peek_walk(uint64_t linear, AccessKind kind, AccessMode mode, WalkResult& out) const;
+
+  // What would spare an access its walk, or part of it, without any side effect.
+  enum class TlbLevel : uint8_t { kNone, kFirst, kSecond };
+  struct Cached {
+    TlbLevel tlb = TlbLevel::kNone;
+    unsigned table_level = 0;  // of the lowest table a walk cache knows on the way; 0: none
+  };
+  Cached peek_cached(uint64_t linear, AccessKind kind) const;
 
   // The record of the last walk translate() made; after a nested violation or misconfiguration it has the details.
   const WalkResult& last_walk() const { return *walk_; }
@@ -129,6 +144,7 @@ class Mmu {
   void remove_from(const TlbSide& side, uint64_t linear);
   void forget_page(uint64_t linear);
   void forget_tables(uint64_t linear);
+  uint64_t table_prefix(uint64_t linear, unsigned level) const;
   WalkRequest request(uint64_t linear, AccessKind kind, AccessMode mode) const;
   template <class Condition>
   void remove_where(Condition&& condition);

@@ -18,6 +18,7 @@ EntryPlace NestedMemory::locate(uint64_t guest_physical, unsigned level) {
           (known->rights & rights::kNestedRead) && (!want.write || (known->rights & rights::kNestedWrite));
       if (enough) {
         ++caches_->counters.nested_tlb_hits;
+        ++out_.nested_tlb_hits;
         const uint64_t bus = known->bus + (guest_physical - known->first);
         return {true, HostPhysical(bus), memory_.host(GuestPhysical(bus)), known->rights};
       }
@@ -63,6 +64,7 @@ NestedMemory::Page NestedMemory::walk(const Format& format, unsigned levels, uin
     const CachedTable* known = cache->find(level, guest_physical >> format.shift(level + 1), 0);
     if (!known) continue;
     ++caches_->counters.nested_table_hits;
+    ++out_.nested_table_hits;
     cursor = {known->bus, known->level, known->rights};
     break;
   }

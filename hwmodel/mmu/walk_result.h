@@ -33,6 +33,7 @@ struct WalkResult {
   GuestVirtual linear;
   AccessKind kind = AccessKind::kRead;
   AccessRole who = AccessRole::kSupervisor;
+  WalkMode mode = WalkMode::kNative;
   WalkOutcome outcome = WalkOutcome::kTranslated;
   Rights rights = 0;  // accumulated over all steps
   bool global = false;
@@ -41,6 +42,8 @@ struct WalkResult {
   uint8_t mapped_shift = 0;  // of the piece all dimensions map in one: at most page_shift
   uint8_t step_count = 0;
   uint8_t cached_levels = 0;                  // upper levels skipped because a walk cache knew the table below them
+  uint8_t nested_tlb_hits = 0;                // guest tables whose place the nested TLB knew
+  uint8_t nested_table_hits = 0;              // nested walks that a walk cache shortened
   TableKind fault_table = TableKind::kGuest;  // whose entries made the page fault (agile walks read two kinds)
   uint32_t error_code = 0;
   uint64_t qualification = 0;    // of a nested violation [SDM 3C table 28-7]
@@ -57,7 +60,7 @@ struct WalkResult {
     outcome = WalkOutcome::kTranslated;
     rights = rights::kAll;
     global = dirty = false;
-    page_shift = mapped_shift = cached_levels = 0;
+    page_shift = mapped_shift = cached_levels = nested_tlb_hits = nested_table_hits = 0;
     fault_table = TableKind::kGuest;
     step_count = 0;
     error_code = 0;

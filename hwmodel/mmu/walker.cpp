@@ -202,6 +202,7 @@ void walk_unpaged(const WalkRequest& request, WalkResult& out, NestedMemory& bel
 
 void walk_once(PhysicalMemory& memory, const WalkRequest& request, WalkResult& out) {
   out.start(request.linear, request.kind, request.who);
+  out.mode = walk_mode(request.regime);
   if (request.regime.two_dimensional) {
     WalkCaches* caches = request.flags == FlagUpdate::kWrite ? request.caches : nullptr;
     NestedMemory below(memory, request.regime.nested, request.flags, caches, out);

@@ -42,6 +42,12 @@ struct TranslationRegime {
   friend bool operator==(const TranslationRegime&, const TranslationRegime&) = default;
 };
 
+constexpr WalkMode walk_mode(const TranslationRegime& regime) {
+  if (regime.start == WalkStart::kCr3 && regime.table == TableKind::kGuest)
+    return regime.two_dimensional ? WalkMode::kNested : WalkMode::kNative;
+  return regime.two_dimensional ? WalkMode::kAgile : WalkMode::kShadow;
+}
+
 struct WalkRequest {
   uint64_t linear = 0;
   AccessKind kind = AccessKind::kRead;

@@ -15,7 +15,7 @@
 
 namespace ringside::sim {
 
-enum class WalkMode : uint8_t { kNative, kShadow, kNested, kAgile };
+using WalkMode = hw::WalkMode;
 
 // How an agile walk whose shadow part is empty begins: at the shadow's root register, which switches, or at CR3.
 enum class AgileRoot : uint8_t { kShadow, kSwitched };

@@ -14,6 +14,18 @@ constexpr uint64_t kInstructionsPerSlice = 2'000'000;
 
 uint64_t saturating_add(uint64_t a, uint64_t b) { return b > ~0ull - a ? ~0ull : a + b; }
 
+// Of the modes and kinds that occurred.
+void add_walks(std::vector<NamedCounter>& all, const hw::MmuCounters& counters) {
+  const auto add = [&](std::string_view name, const hw::WalkTally& tally) {
+    if (!tally.walks) return;
+    all.push_back({"page_walks_" + std::string(name), tally.walks});
+    all.push_back({"page_walk_references_" + std::string(name), tally.references});
+  };
+  for (unsigned mode = 0; mode < hw::kWalkModes; ++mode) add(hw::kWalkModeNames[mode], counters.walks_by_mode[mode]);
+  constexpr std::array<std::string_view, hw::kAccessKinds> kKinds = {"read", "write", "fetch"};
+  for (unsigned kind = 0; kind < hw::kAccessKinds; ++kind) add(kKinds[kind], counters.walks_by_kind[kind]);
+}
+
 }  // namespace
 
 Result<Exit> ModelVcpu::run(const RunBounds& bounds) {
@@ -149,6 +161,7 @@ std::vector<NamedCounter> ModelMachine::counters() {
         {"tlb_flushes_all", m.flushes_all},
         {"tlb_flushes_page", m.flushes_page},
     });
+    add_walks(all, m);
     const auto technique = vcpus_[i]->technique_counters();
     all.insert(all.end(), technique.begin(), technique.end());
   }
