@@ -57,10 +57,22 @@ std::string BuiltKvm::host() const {
   return cpuinfo("model name") + ", " + system.sysname + " " + system.release;
 }
 
+vmm::HwPaging paging_of(const Run& run) {
+  if (run.paging == "shadow") return vmm::HwPaging::kShadow;
+  if (run.paging == "agile") return vmm::HwPaging::kAgile;
+  assert(run.paging == "nested");
+  return vmm::HwPaging::kNested;
+}
+
+vmm::HwOptions hw_options(const Run& run, const hw::MachineConfig& config) {
+  vmm::HwOptions options{.machine = config, .paging = paging_of(run)};
+  if (run.monitor_memory) options.monitor_bytes = *run.monitor_memory;
+  return options;
+}
+
 Result<std::unique_ptr<BuiltMachine>> build_model(const Run& run) {
   const hw::MachineConfig config{.memory_bytes = run.memory, .monitor_bytes = 0, .cpus = 1, .seed = run.seed};
-  auto machine = BOOST_OUTCOME_TRYX(run.technique == "hw" ? vmm::create_hw_machine({.machine = config, .paging = run.paging == "shadow" ? vmm::HwPaging::kShadow : vmm::HwPaging::kNested})
-                                                         : vmm::ModelMachine::create(config));
+  auto machine = BOOST_OUTCOME_TRYX(run.technique == "hw" ? vmm::create_hw_machine(hw_options(run, config)) : vmm::ModelMachine::create(config));
   return std::make_unique<BuiltModel>(std::move(machine));
 }
 

@@ -34,6 +34,7 @@ struct Run {
   std::string paging = "none";
   Guest guest;
   uint64_t memory = 256ull << 20;  // bytes of RAM
+  std::optional<uint64_t> monitor_memory;  // cap of the monitor's shadow and nested tables, in bytes; none: the technique's default
   uint64_t seed = 0;               // of everything random in the run (RDRAND, boot entropy)
   std::string workload;            // a name for what the guest does, for comparing traces; not interpreted
   Bounds bounds;

@@ -23,7 +23,7 @@ constexpr NameFacts kPagings[] = {
     {"none", Availability::kExists, "sim.paging.none"},
     {"shadow", Availability::kExists, "sim.paging.shadow"},
     {"nested", Availability::kExists, "sim.paging.nested"},
-    {"agile", Availability::kPlanned, "sim.paging.agile"},
+    {"agile", Availability::kExists, "sim.paging.agile"},
     {"direct", Availability::kPlanned, "sim.paging.direct"},
 };
 

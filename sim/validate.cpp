@@ -14,6 +14,7 @@ namespace {
 
 constexpr uint64_t kLeastMemory = 1ull << 20;    // [hw::PhysicalMemory]: below that there is no PC
 constexpr uint64_t kMostMemory = 512ull << 30;   // what the start state's and the model's physical addresses are tried with
+constexpr uint64_t kMostMonitorMemory = 64ull << 30;
 constexpr size_t kLongestCommandLine = 65535;    // layout::kCommandLineBytes with its end
 
 Error refuse(std::string sentence) { return fail(ExitCode::kUsage, std::move(sentence)); }
@@ -41,6 +42,17 @@ Result<void> check_memory(uint64_t memory) {
   if (memory < kLeastMemory || memory > kMostMemory)
     return refuse(text::tr("sim.validate.memory_range", size_text(memory), size_text(kLeastMemory), size_text(kMostMemory)));
   if (memory % kPageSize) return refuse(text::tr("sim.validate.memory_pages", memory));
+  return success();
+}
+
+// How little is too little the paging itself knows.
+Result<void> check_monitor_memory(const Run& run) {
+  if (!run.monitor_memory) return success();
+  if (run.technique != "hw" || run.machine != "model")
+    return refuse(text::tr("sim.validate.monitor_memory_without_hw", run.technique, run.machine));
+  const uint64_t bytes = *run.monitor_memory;
+  if (bytes % kPageSize || bytes > kMostMonitorMemory)
+    return refuse(text::tr("sim.validate.monitor_memory_range", bytes, size_text(kMostMonitorMemory)));
   return success();
 }
 
@@ -82,6 +94,7 @@ Result<void> validate(const Run& run) {
   BOOST_OUTCOME_TRY(check_name("paging", paging_names(), run.paging));
   BOOST_OUTCOME_TRY(check_combination(run));
   BOOST_OUTCOME_TRY(check_memory(run.memory));
+  BOOST_OUTCOME_TRY(check_monitor_memory(run));
   BOOST_OUTCOME_TRY(check_guest(run.guest));
   return check_trace(run);
 }

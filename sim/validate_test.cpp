@@ -44,8 +44,8 @@ TEST_CASE("names that are unknown or do not exist yet") {
   run.technique = "vmx";
   CHECK(says(refusal(run), {"'vmx'", "native", "os"}));
   run = good();
-  run.paging = "agile";
-  CHECK(says(refusal(run), {"paging", "agile", "none"}));
+  run.paging = "direct";
+  CHECK(says(refusal(run), {"paging", "direct", "none"}));
   run.paging = "nested";
   CHECK(says(refusal(run), {"nested", "technique hw", "native"}));
   run.technique = "hw";
@@ -55,6 +55,19 @@ TEST_CASE("names that are unknown or do not exist yet") {
   run.machine = "model";
   run.paging = "none";
   CHECK(says(refusal(run), {"technique hw", "--paging nested"}));
+}
+
+TEST_CASE("the cap of the monitor's memory belongs to technique hw on the model") {
+  Run run = good();
+  run.monitor_memory = 4ull << 20;
+  CHECK(says(refusal(run), {"--monitor-memory", "native"}));
+  run.technique = "hw";
+  run.paging = "agile";
+  CHECK(refusal(run).empty());
+  run.monitor_memory = 5000;
+  CHECK(says(refusal(run), {"5000", "4 KiB"}));
+  run.monitor_memory = ~0ull << 12;
+  CHECK(says(refusal(run), {"64 GiB"}));
 }
 
 TEST_CASE("levels that record nothing of their own yet are refused, not taken for exits") {

@@ -51,6 +51,7 @@ void RunOptions::describe(CLI::App& parser) {
   option("--technique", technique_, "technique", joined_names(sim::technique_names()))->group(text::tr("cli.run.group.machine"));
   option("--paging", paging_, "paging", joined_names(sim::paging_names()))->group(text::tr("cli.run.group.machine"));
   option("-m,--memory", memory_, "memory", "SIZE")->group(text::tr("cli.run.group.machine"));
+  option("--monitor-memory", monitor_memory_, "monitor_memory", "SIZE")->group(text::tr("cli.run.group.machine"));
   option("--seed", seed_, "seed", "N")->group(text::tr("cli.run.group.machine"));
   option("--workload", workload_, "workload", "NAME")->group(text::tr("cli.run.group.machine"));
   option("--timeout", timeout_, "timeout", "TIME")->group(text::tr("cli.run.group.bounds"));
@@ -86,6 +87,7 @@ Result<sim::Run> RunOptions::parse() const {
   run.workload = workload_;
   BOOST_OUTCOME_TRYV(parse_guest(run.guest));
   BOOST_OUTCOME_TRYV(parse_into(run.memory, "--memory", memory_, sim::parse_size));
+  BOOST_OUTCOME_TRYV(parse_into(run.monitor_memory, "--monitor-memory", monitor_memory_, sim::parse_size));
   BOOST_OUTCOME_TRYV(parse_into(run.seed, "--seed", seed_, sim::parse_count));
   BOOST_OUTCOME_TRYV(parse_bounds(run.bounds));
   return run;

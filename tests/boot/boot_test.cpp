@@ -47,7 +47,7 @@ TEST_CASE("Debian's kernel boots on the model, runs its script, powers off, and 
   CHECK(same_trace);
   CHECK(first.console == second.console);
 
-  for (const std::string paging : {"nested", "shadow"}) {
+  for (const std::string paging : {"nested", "shadow", "agile"}) {
     INFO("hw / " << paging);
     const Boot hw = boot("hw", paging, "ringside-boot-b-");
     CHECK(hw.report.outcome.end == vmm::RunEnd::kPoweredOff);

@@ -115,10 +115,25 @@ TEST_CASE("unknown commands, options and values") {
 TEST_CASE("unknown and impossible combinations") {
   check_refused(ringside_with({"run", "-k", "x", "--machine", "kmv"}), 2, {"'kmv'", "did you mean 'kvm'"});
   check_refused(ringside_with({"run", "-k", "x", "--technique", "bt"}), 2, {"'bt'", "does not exist yet", "native"});
-  check_refused(ringside_with({"run", "-k", "x", "--paging", "agile"}), 2, {"'agile'", "none"});
+  check_refused(ringside_with({"run", "-k", "x", "--paging", "direct"}), 2, {"'direct'", "none"});
   check_refused(ringside_with({"run", "-k", "x", "--level", "exits"}), 2, {"--level", "-o"});
   check_refused(ringside_with({"run", "-k", "x", "--start-mode", "real", "--initrd", "y"}), 2, {"--initrd"});
   check_refused(ringside_with({"run", "-k", "x", "--memory", "64K"}), 2, {"64 KiB", "1 MiB"});
+}
+
+TEST_CASE("a cap of the monitor's memory that is too small is refused, one that is small is kept") {
+  for (const std::string paging : {"shadow", "nested", "agile"}) {
+    INFO(paging);
+    const std::vector<std::string> run = {"run", "-k", teaching(), "--technique", "hw", "--paging", paging, "--timeout", "50", "--monitor-memory"};
+    const auto with = [&](const char* cap) { auto arguments = run; arguments.push_back(cap); return ringside_with(arguments); };
+    check_refused(with("4K"), 2, {paging, "4 KiB", "--monitor-memory"});
+    check_refused(with("0"), 2, {paging, "--monitor-memory"});
+    const Outcome kept = with("1300K");
+    INFO(kept.err);
+    CHECK(kept.code == 0);
+    CHECK(kept.out == read_file(RINGSIDE_SOURCE_DIR "/tests/guests/teaching/expected.txt"));
+  }
+  check_refused(ringside_with({"run", "-k", teaching(), "--monitor-memory", "4M"}), 2, {"--monitor-memory", "native"});
 }
 
 // --- guest images ------------------------------------------------------------------------------------------------------------

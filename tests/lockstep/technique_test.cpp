@@ -12,7 +12,7 @@ struct Subject {
   const char* technique;
   const char* paging;
 };
-const Subject kSubjects[] = {{"hw", "nested"}, {"hw", "shadow"}};
+const Subject kSubjects[] = {{"hw", "nested"}, {"hw", "shadow"}, {"hw", "agile"}};
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "vmm/paging/agile_paging.h"
 #include "vmm/paging/monitor_memory.h"
 #include "vmm/paging/nested_paging.h"
 #include "vmm/paging/shadow_paging.h"
@@ -10,18 +11,18 @@
 namespace ringside::vmm {
 namespace {
 
+template <class Paging>
+Result<std::unique_ptr<GuestPaging>> create_paging(MonitorMemory& pool) {
+  auto paging = Paging::create(pool);
+  if (!paging) return paging.error();
+  return std::unique_ptr<GuestPaging>(std::move(paging.value()));
+}
+
 Result<std::unique_ptr<GuestPaging>> make_paging(HwPaging kind, MonitorMemory& pool) {
   switch (kind) {
-    case HwPaging::kNested: {
-      auto paging = NestedPaging::create(pool);
-      if (!paging) return paging.error();
-      return std::unique_ptr<GuestPaging>(std::move(paging.value()));
-    }
-    case HwPaging::kShadow: {
-      auto paging = ShadowPaging::create(pool);
-      if (!paging) return paging.error();
-      return std::unique_ptr<GuestPaging>(std::move(paging.value()));
-    }
+    case HwPaging::kNested: return create_paging<NestedPaging>(pool);
+    case HwPaging::kShadow: return create_paging<ShadowPaging>(pool);
+    case HwPaging::kAgile: return create_paging<AgilePaging>(pool);
   }
   __builtin_unreachable();
 }

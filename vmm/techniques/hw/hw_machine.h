@@ -9,12 +9,12 @@
 
 namespace ringside::vmm {
 
-enum class HwPaging : uint8_t { kNested, kShadow };
+enum class HwPaging : uint8_t { kNested, kShadow, kAgile };
 
 struct HwOptions {
   hw::MachineConfig machine;                  // monitor_bytes is set from monitor_bytes below
   HwPaging paging = HwPaging::kNested;
-  uint64_t monitor_bytes = 64ull << 20;       // cap of all shadow and nested tables
+  uint64_t monitor_bytes = 64ull << 20;       // cap of all shadow and nested tables, in whole pages
 };
 
 Result<std::unique_ptr<ModelMachine>> create_hw_machine(const HwOptions& options);
