@@ -20,22 +20,24 @@ const Uop* lead_out(Cpu& cpu, const Uop* op) {
   return nullptr;
 }
 
-// Decodes the instruction at the start of `bytes` as number `count` of a block: its gate, if it has one, then itself.
+// Decodes the instruction at the start of `bytes` as number `count` of a block: its gates, if it has any, then itself.
 struct Placed {
   DecodeResult decoded;
   unsigned uops = 1;
   unsigned bytes = 0;
 };
 Placed place(std::span<const uint8_t> bytes, DecodeMode mode, unsigned offset, unsigned count, Uop* out) {
-  Uop instruction, gate;
-  Placed placed{.decoded = decode(bytes, mode, offset, instruction, &gate)};
-  instruction.index_in_block = gate.index_in_block = static_cast<uint8_t>(count);
+  Uop instruction;
+  Gates gates;
+  Placed placed{.decoded = decode(bytes, mode, offset, instruction, &gates)};
+  instruction.index_in_block = static_cast<uint8_t>(count);
   placed.bytes = instruction.length;
-  if (placed.decoded.gated) {
-    out[0] = gate;
-    placed.uops = 2;
+  for (unsigned i = 0; i < placed.decoded.gates; ++i) {
+    out[i] = gates[i];
+    out[i].index_in_block = instruction.index_in_block;
   }
-  out[placed.uops - 1] = instruction;
+  out[placed.decoded.gates] = instruction;
+  placed.uops = placed.decoded.gates + 1u;
   return placed;
 }
 

@@ -9,16 +9,20 @@
 #include <vector>
 
 #include "hwmodel/exec/uop.h"
+#include "hwmodel/isa/sensitive.h"
 #include "hwmodel/machine/memory.h"
 
 namespace ringside::hw {
 
-// Code size, stack size: all that decoding depends on besides the bytes.
+// All that decoding depends on besides the bytes. key(), never 0: 6:5 sensitive | 4 non_root | 3:2 code size | 1:0 stack size + 1.
 struct DecodeMode {
   uint8_t code_size = 64;   // 16, 32, 64
   uint8_t stack_size = 8;   // bytes
   bool non_root = false;    // with a gate before each instruction that may exit (vmx/non_root.h)
-  uint8_t key() const { return static_cast<uint8_t>(code_size | (stack_size >> 1) | (non_root ? 8 : 0)); }  // disjoint bits
+  SensitiveTraps sensitive = SensitiveTraps::kAsBuilt;  // otherwise a gate before each of those (exec/sensitive_gate.h)
+  uint8_t key() const {
+    return static_cast<uint8_t>(static_cast<unsigned>(sensitive) << 5 | unsigned{non_root} << 4 | (code_size / 32u) << 2 | (stack_size / 4u + 1));
+  }
 };
 
 struct Block;
@@ -33,7 +37,7 @@ struct BlockLink {
 
 struct Block {
   static constexpr unsigned kMaxInstructions = 64;
-  static constexpr unsigned kMaxUops = 2 * kMaxInstructions + 1;  // each may have a gate, and one leads out
+  static constexpr unsigned kMaxUops = 3 * kMaxInstructions + 1;  // each may have two gates, and one leads out
   uint16_t count = 0;        // instructions; uops has those, their gates, and one that leads out of the block
   uint16_t bytes = 0;
   uint16_t page_offset = 0;

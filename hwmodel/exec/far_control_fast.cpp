@@ -81,9 +81,9 @@ template <Handler kHandler>
 bool bind_fixed(const Decoded&, Uop& uop) { return bind_to(uop, kHandler); }
 
 const InstructionInfo kRows[] = {
-    {ZYDIS_MNEMONIC_SYSCALL, Privilege::kNone, Sensitive::kYes, CostClass::kSystem, true, "SDM 2B 4.3 SYSCALL", bind_fixed<syscall>},
+    {ZYDIS_MNEMONIC_SYSCALL, Privilege::kTrap, Sensitive::kYes, CostClass::kSystem, true, "SDM 2B 4.3 SYSCALL", bind_fixed<syscall>},
     {ZYDIS_MNEMONIC_SYSRET, Privilege::kCpl0, Sensitive::kYes, CostClass::kSystem, true, "SDM 2B 4.3 SYSRET", bind_fixed<sysret>},
-    {ZYDIS_MNEMONIC_SYSENTER, Privilege::kNone, Sensitive::kYes, CostClass::kSystem, true, "SDM 2B 4.3 SYSENTER", bind_fixed<sysenter>},
+    {ZYDIS_MNEMONIC_SYSENTER, Privilege::kTrap, Sensitive::kYes, CostClass::kSystem, true, "SDM 2B 4.3 SYSENTER", bind_fixed<sysenter>},
     {ZYDIS_MNEMONIC_SYSEXIT, Privilege::kCpl0, Sensitive::kYes, CostClass::kSystem, true, "SDM 2B 4.3 SYSEXIT", bind_fixed<sysexit>},
 };
 

@@ -55,7 +55,7 @@ const InstructionInfo kRows[] = {
     {ZYDIS_MNEMONIC_INT, Privilege::kNone, Sensitive::kYes, CostClass::kSystem, true, "SDM 2A 3.2 INT n/INTO/INT3/INT1", bind_fixed<int_n>},
     {ZYDIS_MNEMONIC_INT3, Privilege::kNone, Sensitive::kYes, CostClass::kSystem, true, "SDM 2A 3.2 INT n/INTO/INT3/INT1",
      bind_fixed<fixed_interrupt<Vector::kBP, SoftwareInterrupt::kChecked>>},
-    {ZYDIS_MNEMONIC_INT1, Privilege::kNone, Sensitive::kYes, CostClass::kSystem, true, "SDM 2A 3.2 INT n/INTO/INT3/INT1",
+    {ZYDIS_MNEMONIC_INT1, Privilege::kTrap, Sensitive::kYes, CostClass::kSystem, true, "SDM 2A 3.2 INT n/INTO/INT3/INT1",
      bind_fixed<fixed_interrupt<Vector::kDB, SoftwareInterrupt::kPrivileged>>},
     {ZYDIS_MNEMONIC_INTO, Privilege::kNone, Sensitive::kYes, CostClass::kSystem, true, "SDM 2A 3.2 INT n/INTO/INT3/INT1", bind_fixed<into>},
 };

@@ -88,10 +88,10 @@ const InstructionInfo kRows[] = {
     {ZYDIS_MNEMONIC_CPUID, kNone, kYes, CostClass::kSerialize, false, "SDM 2A 3.2 CPUID", bind_handler<cpuid_handler>},
     {ZYDIS_MNEMONIC_RDMSR, kCpl0, kYes, kSystem, true, "SDM 2B 4.3 RDMSR", bind_handler<at_cpl0<rdmsr>>},
     {ZYDIS_MNEMONIC_WRMSR, kCpl0, kYes, CostClass::kSerialize, true, "SDM 2D 6.1 WRMSR", bind_handler<at_cpl0<wrmsr>>},
-    {ZYDIS_MNEMONIC_RDTSC, kNone, kYes, kSystem, false, "SDM 2B 4.3 RDTSC", bind_handler<rdtsc>},
-    {ZYDIS_MNEMONIC_RDTSCP, kNone, kYes, kSystem, false, "SDM 2B 4.3 RDTSCP", bind_handler<rdtscp>},
+    {ZYDIS_MNEMONIC_RDTSC, Privilege::kTsd, kYes, kSystem, false, "SDM 2B 4.3 RDTSC", bind_handler<rdtsc>},
+    {ZYDIS_MNEMONIC_RDTSCP, Privilege::kTsd, kYes, kSystem, false, "SDM 2B 4.3 RDTSCP", bind_handler<rdtscp>},
     {ZYDIS_MNEMONIC_RDPID, kNone, kYes, kSystem, false, "SDM 2B 4.3 RDPID", bind_rdpid},
-    {ZYDIS_MNEMONIC_RDPMC, kNone, kYes, kSystem, false, "SDM 2B 4.3 RDPMC", bind_handler<rdpmc>},
+    {ZYDIS_MNEMONIC_RDPMC, Privilege::kPce, kYes, kSystem, false, "SDM 2B 4.3 RDPMC", bind_handler<rdpmc>},
     {ZYDIS_MNEMONIC_RDRAND, kNone, Sensitive::kNo, kSystem, false, "SDM 2B 4.3 RDRAND", bind_random},
     {ZYDIS_MNEMONIC_RDSEED, kNone, Sensitive::kNo, kSystem, false, "SDM 2B 4.3 RDSEED", bind_random},
 };

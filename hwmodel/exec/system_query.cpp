@@ -129,7 +129,7 @@ const InstructionInfo kRows[] = {
     {ZYDIS_MNEMONIC_LSL, kNone, kYes, kSystem, false, "SDM 2A 3.2 LSL", bind_question<query<Lsl>, 1>},
     {ZYDIS_MNEMONIC_VERR, kNone, kYes, kSystem, false, "SDM 2B 4.3 VERR/VERW", bind_question<verify<Access::kRead>, 0>},
     {ZYDIS_MNEMONIC_VERW, kNone, kYes, kSystem, false, "SDM 2B 4.3 VERR/VERW", bind_question<verify<Access::kWrite>, 0>},
-    {ZYDIS_MNEMONIC_ARPL, kNone, kYes, kSystem, false, "SDM 2A 3.2 ARPL", bind_arpl},
+    {ZYDIS_MNEMONIC_ARPL, kNone, Sensitive::kNo, kSystem, false, "SDM 2A 3.2 ARPL", bind_arpl},
 };
 
 }  // namespace

@@ -160,13 +160,13 @@ const InstructionInfo kRows[] = {
     {ZYDIS_MNEMONIC_LGS, kNone, kYes, kSystem, false, "SDM 2A 3.2 LDS/LES/LFS/LGS/LSS", bind_far_pointer<kGs>},
     {ZYDIS_MNEMONIC_LSS, kNone, kYes, kSystem, true, "SDM 2A 3.2 LDS/LES/LFS/LGS/LSS", bind_far_pointer<kSs>},
     {ZYDIS_MNEMONIC_SWAPGS, Privilege::kCpl0, kYes, kSystem, false, "SDM 2B 4.3 SWAPGS", bind_handler<swapgs>},
-    {ZYDIS_MNEMONIC_RDFSBASE, kNone, kYes, kSystem, false, "SDM 2B 4.3 RDFSBASE/RDGSBASE",
+    {ZYDIS_MNEMONIC_RDFSBASE, kNone, Sensitive::kNo, kSystem, false, "SDM 2B 4.3 RDFSBASE/RDGSBASE",
      bind_base<read_base<kFs, uint32_t>, read_base<kFs, uint64_t>>},
-    {ZYDIS_MNEMONIC_RDGSBASE, kNone, kYes, kSystem, false, "SDM 2B 4.3 RDFSBASE/RDGSBASE",
+    {ZYDIS_MNEMONIC_RDGSBASE, kNone, Sensitive::kNo, kSystem, false, "SDM 2B 4.3 RDFSBASE/RDGSBASE",
      bind_base<read_base<kGs, uint32_t>, read_base<kGs, uint64_t>>},
-    {ZYDIS_MNEMONIC_WRFSBASE, kNone, kYes, kSystem, false, "SDM 2D 6.1 WRFSBASE/WRGSBASE",
+    {ZYDIS_MNEMONIC_WRFSBASE, kNone, Sensitive::kNo, kSystem, false, "SDM 2D 6.1 WRFSBASE/WRGSBASE",
      bind_base<write_base<kFs, uint32_t>, write_base<kFs, uint64_t>>},
-    {ZYDIS_MNEMONIC_WRGSBASE, kNone, kYes, kSystem, false, "SDM 2D 6.1 WRFSBASE/WRGSBASE",
+    {ZYDIS_MNEMONIC_WRGSBASE, kNone, Sensitive::kNo, kSystem, false, "SDM 2D 6.1 WRFSBASE/WRGSBASE",
      bind_base<write_base<kGs, uint32_t>, write_base<kGs, uint64_t>>},
 };
 

@@ -35,8 +35,12 @@ enum class Privilege : uint8_t {
   kCpl0,   // #GP above CPL 0
   kIopl,   // #GP where CPL > IOPL (and no I/O bitmap allows it)
   kUmip,   // #GP above CPL 0 only with CR4.UMIP
+  kTsd,    // #GP above CPL 0 only with CR4.TSD
+  kPce,    // #GP above CPL 0 unless CR4.PCE
+  kTrap,   // any CPL, but itself a trap: it enters CPL 0 where only CPL 0 can have said
 };
-// Popek-Goldberg: does the instruction read or change privileged state (or depend on it)?
+// Popek-Goldberg: does the instruction read or change privileged state, or does its effect depend on the CPL? What a program may set and
+// read for itself (its FS and GS base under CR4.FSGSBASE, a selector's RPL in memory) is no privileged state.
 enum class Sensitive : uint8_t { kNo, kYes };
 enum class CostClass : uint8_t {
   kNop, kMove, kAlu, kShift, kMultiply, kDivide, kBranch, kIndirect, kCall, kStack, kString, kLocked, kX87, kX87Slow, kSimd, kSimdSlow,

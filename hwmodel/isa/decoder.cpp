@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "hwmodel/exec/sensitive_gate.h"
 #include "hwmodel/exec/undefined.h"
 #include "hwmodel/isa/instruction_table.h"
 #include "hwmodel/machine/cpu_state.h"
@@ -125,7 +126,7 @@ bool decode_instruction(std::span<const uint8_t> bytes, unsigned code_size, Deco
   return true;
 }
 
-DecodeResult decode(std::span<const uint8_t> bytes, DecodeMode mode, unsigned offset, Uop& uop, Uop* gate) {
+DecodeResult decode(std::span<const uint8_t> bytes, DecodeMode mode, unsigned offset, Uop& uop, Gates* gates) {
   Decoded d;
   d.code_size = mode.code_size;
   const ZyanStatus status = ZydisDecoderDecodeFull(&decoder_for(mode.code_size), bytes.data(), bytes.size(), &d.insn, d.ops);
@@ -143,8 +144,14 @@ DecodeResult decode(std::span<const uint8_t> bytes, DecodeMode mode, unsigned of
   fill_common(d, mode, offset, uop);
   for (const InstructionInfo* info : instruction_rows(d.insn.mnemonic)) {
     if (!info->bind(d, uop)) continue;
-    const bool gated = mode.non_root && gate && vmx::bind_gate(d, uop, *gate);
-    return {DecodeOutcome::kOk, info->ends_block || gated, info->cost, gated};
+    DecodeResult result{DecodeOutcome::kOk, info->ends_block, info->cost};
+    if (!gates) return result;
+    if (bind_sensitive_gate(*info, mode.sensitive, uop, (*gates)[0])) result.gates = 1;
+    if (mode.non_root && vmx::bind_gate(d, uop, (*gates)[result.gates])) {
+      ++result.gates;
+      result.ends_block = true;
+    }
+    return result;
   }
   uop.fn = unimplemented_instruction;
   return {DecodeOutcome::kUnimplemented};

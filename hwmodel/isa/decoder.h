@@ -2,6 +2,7 @@
 // Called by the run loop when it builds blocks, and by inspectors that want text.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -22,12 +23,15 @@ struct DecodeResult {
   DecodeOutcome outcome = DecodeOutcome::kInvalid;
   bool ends_block = true;
   CostClass cost = CostClass::kNop;
-  bool gated = false;   // the gate was filled: it runs before the instruction
+  uint8_t gates = 0;    // how many were filled: they run before the instruction
 };
 
+// The micro-ops that look at an instruction before it runs, in their order: whether it traps as a sensitive one, whether it exits.
+using Gates = std::array<Uop, 2>;
+
 // Decodes the instruction at the start of `bytes` into `uop`; `offset` is its distance from the block's rip.
-// In non-root mode `gate`, if given, gets the micro-op that looks whether the instruction exits.
-DecodeResult decode(std::span<const uint8_t> bytes, DecodeMode mode, unsigned offset, Uop& uop, Uop* gate = nullptr);
+// `gates`, if given, gets those that the mode asks for.
+DecodeResult decode(std::span<const uint8_t> bytes, DecodeMode mode, unsigned offset, Uop& uop, Gates* gates = nullptr);
 // Fills `out` only; for inspectors and translators. False if the bytes are no instruction.
 bool decode_instruction(std::span<const uint8_t> bytes, unsigned code_size, Decoded& out);
 // Intel syntax; "(bad)" where the bytes are no instruction. `length` gets the bytes used (1 for a bad one).

@@ -31,6 +31,7 @@ void Cpu::mode_changed() {
     decode_mode.stack_size = !in_v86_mode() && segment[kSs].big() ? 4 : 2;
   }
   decode_mode.non_root = non_root_code;
+  decode_mode.sensitive = cpl == 0 ? SensitiveTraps::kAsBuilt : sensitive_traps;
   fetch_key = static_cast<uint8_t>(decode_mode.key() | (cpl == 3 ? 0x80 : 0));
   mmu.update_mode();
 }

@@ -91,7 +91,8 @@ class Cpu : public CpuState {
   CpuCounters counters;
   Observer* observer = nullptr;
   Chipset* chipset = nullptr;   // interrupt controllers; null in unit tests
-  // x86 as built, every sensitive instruction trapping (Popek-Goldberg), or 32-bit era subsets: see cpuid.h.
+  // What sensitive unprivileged instructions do at CPL > 0; mode_changed() makes a new setting count.
+  SensitiveTraps sensitive_traps = SensitiveTraps::kAsBuilt;
   uint64_t random_state = 0x9e3779b97f4a7c15ull;  // RDRAND/RDSEED, seeded by the run
 
   // The control block of the guest being run in non-root mode; null in root mode and on a machine without a monitor.

@@ -31,6 +31,7 @@ Machine::Machine(PhysicalMemory memory, const MachineConfig& config) : memory_(s
     auto& cpu = *cpus_.emplace_back(std::make_unique<Cpu>(i, memory_, code_));
     cpu.chipset = chipset_.get();
     cpu.cpu_count = config.cpus;
+    cpu.sensitive_traps = config.sensitive_traps;
     cpu.random_state ^= config.seed * 0xd1342543de82ef95ull + i;
     reset(cpu);
   }

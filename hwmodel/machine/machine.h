@@ -19,6 +19,7 @@ struct MachineConfig {
   uint64_t monitor_bytes = 0;  // RAM for a monitor's tables, out of the guest's sight
   unsigned cpus = 1;         // one runs for now; the others wait for their start-up IPI
   uint64_t seed = 0;         // of RDRAND and RDSEED
+  SensitiveTraps sensitive_traps = SensitiveTraps::kAsBuilt;
 };
 
 class Machine {

@@ -7,7 +7,8 @@
 
 namespace ringside::hw {
 
-struct WalkResult;  // mmu/walker.h
+struct WalkResult;       // mmu/walker.h
+struct InstructionInfo;  // isa/decoded.h
 
 enum class FlushCause : uint8_t { kCr3Load, kInvlpg, kInvpcid, kCr0Write, kCr4Write, kEferWrite, kTaskSwitch, kReset };
 
@@ -24,6 +25,9 @@ class Observer {
   // Access to a controller that sits inside the machine (PIC, PIT, I/O APIC, local APIC): visible, but no stop.
   virtual void on_device_access(std::string_view /*device*/, bool /*mmio*/, bool /*write*/, uint64_t /*address*/, unsigned /*size*/, uint64_t /*value*/) {}
   virtual void on_unimplemented(std::string_view /*instruction text*/, uint64_t /*rip*/) {}
+  // On a CPU set to SensitiveTraps::kObserve: a sensitive instruction is about to run at CPL > 0, and nobody but this observer notices.
+  // Told again if the instruction faults and is restarted.
+  virtual void on_sensitive(const InstructionInfo&, uint64_t /*rip*/, unsigned /*cpl*/) {}
   // Level `walks`.
   virtual bool wants_walks() const { return false; }
   virtual void on_walk(const WalkResult&) {}
