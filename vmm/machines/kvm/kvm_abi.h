@@ -43,6 +43,22 @@ class KvmCpuidList {
   std::vector<uint8_t> bytes_;
 };
 
+// struct kvm_msrs with one entry.
+struct KvmOneMsr {
+  uint32_t count = 1;
+  uint32_t padding = 0;
+  kvm_msr_entry entry{};
+};
+static_assert(sizeof(KvmOneMsr) == 24);
+constexpr unsigned long kKvmSetMsrs = _IOC(_IOC_WRITE, KVMIO, 0x89, 8);  // the size of its header
+
+// struct kvm_xsave without what KVM_GET_XSAVE2 may add.
+struct KvmXsave {
+  uint32_t region[1024];
+};
+constexpr unsigned long kKvmGetXsave = _IOR(KVMIO, 0xa4, KvmXsave);
+constexpr unsigned long kKvmSetXsave = _IOW(KVMIO, 0xa5, KvmXsave);
+
 // struct kvm_stats_desc up to its name.
 struct KvmStatsDescriptor {
   uint32_t flags;

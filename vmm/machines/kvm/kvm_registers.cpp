@@ -40,9 +40,21 @@ kvm_segment kvm_segment_of(const hw::Segment& s) {
   return k;
 }
 
+kvm_segment& segment_in(kvm_sregs& sregs, hw::SegmentName name) { return sregs.*kSegment[name]; }
+
+kvm_regs kvm_regs_of(const std::array<uint64_t, 16>& gpr) {
+  kvm_regs regs{};
+  for (unsigned i = 0; i < 16; ++i) regs.*kGpr[i] = gpr[i];
+  return regs;
+}
+
+void gpr_of(const kvm_regs& regs, std::array<uint64_t, 16>& gpr) {
+  for (unsigned i = 0; i < 16; ++i) gpr[i] = regs.*kGpr[i];
+}
+
 Registers registers_of(const kvm_regs& regs, const kvm_sregs& sregs) {
   Registers r;
-  for (unsigned i = 0; i < 16; ++i) r.gpr[i] = regs.*kGpr[i];
+  gpr_of(regs, r.gpr);
   for (unsigned i = 0; i < 6; ++i) r.segment[i] = segment_of(sregs.*kSegment[i]);
   r.rip = regs.rip;
   r.rflags = regs.rflags;
@@ -60,8 +72,7 @@ Registers registers_of(const kvm_regs& regs, const kvm_sregs& sregs) {
 }
 
 kvm_regs kvm_regs_of(const Registers& r) {
-  kvm_regs regs{};
-  for (unsigned i = 0; i < 16; ++i) regs.*kGpr[i] = r.gpr[i];
+  kvm_regs regs = kvm_regs_of(r.gpr);
   regs.rip = r.rip;
   regs.rflags = r.rflags;
   return regs;
