@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "hwmodel/isa/decoded.h"
+#include "hwmodel/isa/cost_class.h"
 
 namespace ringside::hw {
 

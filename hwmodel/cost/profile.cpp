@@ -61,15 +61,15 @@ class Reader {
 
   // A member of its own name for each of `names`, and no other.
   template <size_t kCount>
-  Result<void> numbers(const json& root, const char* group, const std::array<std::string_view, kCount>& names,
-                       std::array<CostNumber, kCount>& out) const {
+  Result<void> numbers(const json& root, const char* group, const std::array<std::string_view, kCount>& names, uint64_t least,
+                       uint64_t most, std::array<CostNumber, kCount>& out) const {
     const auto it = root.find(group);
     if (it == root.end()) return missing(group);
     if (!it->is_object()) return bad("hwmodel.cost.no_object", group, shown(*it));
     BOOST_OUTCOME_TRYV(only(*it, {names.begin(), names.end()}, std::string(group) + "."));
     for (size_t i = 0; i < kCount; ++i) {
       const std::string path = fmt::format("{}.{}", group, names[i]);
-      out[i] = BOOST_OUTCOME_TRYX(number(*it, names[i], path, "cycles", 0, CostProfile::kMostCycles));
+      out[i] = BOOST_OUTCOME_TRYX(number(*it, names[i], path, "cycles", least, most));
     }
     return success();
   }
@@ -118,8 +118,8 @@ Result<CostProfile> parse_cost_profile(std::string_view text, std::string_view o
     return fail(ExitCode::kInput, text::tr("hwmodel.cost.tlb_profile", origin, profile.tlb_profile.substr(0, 60), fmt::join(names, ", ")));
   }
   profile.clock_hz = BOOST_OUTCOME_TRYX(reader.number(root, "clock_hz", "clock_hz", "value", kLeastClock, kMostClock));
-  BOOST_OUTCOME_TRYV(reader.numbers(root, "instructions", kCostClassNames, profile.instruction));
-  BOOST_OUTCOME_TRYV(reader.numbers(root, "primitives", kPrimitiveNames, profile.primitive));
+  BOOST_OUTCOME_TRYV(reader.numbers(root, "instructions", kCostClassNames, 1, CostProfile::kMostInstructionCycles, profile.instruction));
+  BOOST_OUTCOME_TRYV(reader.numbers(root, "primitives", kPrimitiveNames, 0, CostProfile::kMostCycles, profile.primitive));
   return profile;
 }
 

@@ -3,7 +3,7 @@
 //
 //   {"name": "...", "machine": "...", "tlb_profile": "skylake",
 //    "clock_hz":     {"value":  2000000000, "kind": "published", "source": "..."},
-//    "instructions": {"move": {"cycles": 1, "kind": "assumed",   "source": "..."}, ... one for each CostClass},
+//    "instructions": {"move": {"cycles": 1, "kind": "assumed",   "source": "..."}, ... one for each CostClass; at least 1},
 //    "primitives":   {"vm_exit": {...}, ... one for each Primitive}}
 #pragma once
 
@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "hwmodel/cost/primitive.h"
+#include "hwmodel/cost/cost_table.h"
 #include "traces/base/result.h"
 
 namespace ringside::hw {
@@ -29,16 +29,9 @@ struct CostNumber {
   std::string source;
 };
 
-// The numbers alone, flat, for the run loop.
-struct CostTable {
-  std::array<uint32_t, kCostClasses> instruction{};
-  std::array<uint32_t, kPrimitives> primitive{};
-  uint32_t of(CostClass c) const { return instruction[static_cast<size_t>(c)]; }
-  uint32_t of(Primitive p) const { return primitive[static_cast<size_t>(p)]; }
-};
-
 struct CostProfile {
-  static constexpr uint64_t kMostCycles = 100'000'000;  // of one number: far beyond any primitive, sums never overflow
+  static constexpr uint64_t kMostCycles = 100'000'000;  // of one primitive: far beyond any, sums never overflow
+  static constexpr uint64_t kMostInstructionCycles = 1'000'000;
 
   std::string name, machine;
   std::string tlb_profile;  // of mmu/tlb_profile.h; exists

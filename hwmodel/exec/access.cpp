@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "hwmodel/exec/block_cut.h"
 #include "hwmodel/platform/chipset.h"
 #include "hwmodel/vmx/non_root.h"
 
@@ -37,6 +38,7 @@ bool mmio(Cpu& cpu, GuestPhysical address, void* data, unsigned size, AccessKind
     if (cpu.chipset && cpu.chipset->owns_mmio(cpu.id, at)) {
       if (write) cpu.chipset->mmio_write(cpu.id, at, part, value);
       else cpu.chipset->mmio_read(cpu.id, at, part, value);
+      cpu.time.charge(Primitive::kDeviceAccess);
     } else {
       IoReplies& replies = cpu.replies;
       if (replies.used == replies.count) {
@@ -70,6 +72,7 @@ struct Piece {
 bool locate(Cpu& cpu, uint64_t linear, AccessKind kind, Looker who, Piece& out) {
   const AccessMode mode = who == Looker::kProcessor ? AccessMode::kSupervisorImplicit : cpu.cpl == 3 ? AccessMode::kUser : AccessMode::kSupervisor;
   const Translation t = cpu.mmu.translate(linear, kind, mode);
+  cut_if_overdue(cpu);
   if (!t.ok) return t.outcome == WalkOutcome::kPageFault ? cpu.raise_page_fault(linear, t.error_code) : vmx::nested_violation(cpu, linear);
   out.physical = t.physical;
   out.host = cpu.memory.host(t.physical);
@@ -246,7 +249,7 @@ bool port_in(Cpu& cpu, uint16_t port, unsigned size, uint32_t& value) {
     cpu.want_single = true;
     return false;
   }
-  if (cpu.chipset && cpu.chipset->port_read(port, size, value)) return true;
+  if (cpu.chipset && cpu.chipset->port_read(port, size, value)) return cpu.time.charge(Primitive::kDeviceAccess), true;
   if (cpu.replies.used == cpu.replies.count) {
     cpu.stop = StopPort{port, static_cast<uint8_t>(size), false, 0};
     return false;
@@ -260,7 +263,7 @@ bool port_out(Cpu& cpu, uint16_t port, unsigned size, uint32_t value) {
     cpu.want_single = true;
     return false;
   }
-  if (cpu.chipset && cpu.chipset->port_write(port, size, value)) return true;
+  if (cpu.chipset && cpu.chipset->port_write(port, size, value)) return cpu.time.charge(Primitive::kDeviceAccess), true;
   if (cpu.replies.used == cpu.replies.count) {
     cpu.stop = StopPort{port, static_cast<uint8_t>(size), true, value};
     return false;

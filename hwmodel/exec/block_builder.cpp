@@ -20,18 +20,26 @@ const Uop* lead_out(Cpu& cpu, const Uop* op) {
   return nullptr;
 }
 
+// Cycles of an instruction, by its class. REP costs a cycle by itself; its iterations are charged as they are made.
+uint32_t cycles_of(const CostTable& costs, CostClass cost, const Uop& uop) {
+  if (cost == CostClass::kString && (uop.flags & (kRep | kRepne))) return 1;
+  return costs.of(uop.flags & kLock ? CostClass::kLocked : cost);
+}
+
 // Decodes the instruction at the start of `bytes` as number `count` of a block: its gates, if it has any, then itself.
 struct Placed {
   DecodeResult decoded;
   unsigned uops = 1;
   unsigned bytes = 0;
+  uint32_t cycles = 0;
 };
-Placed place(std::span<const uint8_t> bytes, DecodeMode mode, unsigned offset, unsigned count, Uop* out) {
+Placed place(std::span<const uint8_t> bytes, DecodeMode mode, const CostTable& costs, unsigned offset, unsigned count, Uop* out) {
   Uop instruction;
   Gates gates;
   Placed placed{.decoded = decode(bytes, mode, offset, instruction, &gates)};
   instruction.index_in_block = static_cast<uint8_t>(count);
   placed.bytes = instruction.length;
+  placed.cycles = cycles_of(costs, placed.decoded.cost, instruction);
   for (unsigned i = 0; i < placed.decoded.gates; ++i) {
     out[i] = gates[i];
     out[i].index_in_block = instruction.index_in_block;
@@ -61,8 +69,9 @@ Block* block_outside_ram(Cpu& cpu) {
   static constexpr uint8_t kOnes[kMaxInstructionBytes] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
   Block& block = cpu.straddle_block();
   std::memset(cpu.straddle_bytes, 0, sizeof cpu.straddle_bytes);
-  const Placed placed = place(kOnes, cpu.decode_mode, 0, 0, block.uops.get());
+  const Placed placed = place(kOnes, cpu.decode_mode, cpu.time.costs(), 0, 0, block.uops.get());
   block.count = 1;
+  block.cycles_before[1] = placed.cycles;
   block.mode_key = 0;   // never taken for a remembered straddling instruction
   finish_block(block, placed.uops, placed.bytes);
   block.bytes = 0;
@@ -81,8 +90,9 @@ Block* straddling_block(Cpu& cpu, const uint8_t* first_page, unsigned offset, ui
   Block& block = cpu.straddle_block();
   if (block.count == 1 && block.mode_key == cpu.decode_mode.key() && std::memcmp(cpu.straddle_bytes, bytes, sizeof bytes) == 0) return &block;
   std::memcpy(cpu.straddle_bytes, bytes, sizeof bytes);
-  const Placed placed = place(bytes, cpu.decode_mode, 0, 0, block.uops.get());
+  const Placed placed = place(bytes, cpu.decode_mode, cpu.time.costs(), 0, 0, block.uops.get());
   block.count = 1;
+  block.cycles_before[1] = placed.cycles;
   block.mode_key = cpu.decode_mode.key();
   finish_block(block, placed.uops, placed.bytes);
   block.bytes = 0;
@@ -91,16 +101,18 @@ Block* straddling_block(Cpu& cpu, const uint8_t* first_page, unsigned offset, ui
 
 // Decodes from `offset` to the first instruction that ends a block, the page's end, or the longest block.
 // Null: the first instruction already straddles.
-std::unique_ptr<Block> build(const uint8_t* page, unsigned offset, DecodeMode mode) {
+std::unique_ptr<Block> build(const uint8_t* page, unsigned offset, DecodeMode mode, const CostTable& costs) {
   Uop uops[Block::kMaxUops];
+  uint32_t cycles_before[Block::kMaxInstructions + 1] = {};
   unsigned count = 0, slots = 0, at = 0;
   while (count < Block::kMaxInstructions) {
     const unsigned left = kPageSize - (offset + at);
     if (left == 0) break;
-    const Placed placed = place({page + offset + at, std::min(left, kMaxInstructionBytes)}, mode, at, count, uops + slots);
+    const Placed placed = place({page + offset + at, std::min(left, kMaxInstructionBytes)}, mode, costs, at, count, uops + slots);
     if (placed.decoded.outcome == DecodeOutcome::kTruncated) break;
     at += placed.bytes;
     slots += placed.uops;
+    cycles_before[count + 1] = cycles_before[count] + placed.cycles;
     ++count;
     if (placed.decoded.ends_block || placed.decoded.outcome != DecodeOutcome::kOk) break;
   }
@@ -108,6 +120,8 @@ std::unique_ptr<Block> build(const uint8_t* page, unsigned offset, DecodeMode mo
   auto block = std::make_unique<Block>();
   block->uops = std::make_unique<Uop[]>(slots + 1);
   std::copy_n(uops, slots, block->uops.get());
+  block->cycles_before = std::make_unique<uint32_t[]>(count + 1);
+  std::copy_n(cycles_before, count + 1, block->cycles_before.get());
   block->count = static_cast<uint16_t>(count);
   block->page_offset = static_cast<uint16_t>(offset);
   block->mode_key = mode.key();
@@ -141,7 +155,7 @@ Block* find_block(Cpu& cpu) {
     slot = {linear_page, cpu.mmu.fetch_generation(), &cpu.code.page(fetch.host), fetch.host, cpu.fetch_key};
   }
   if (Block* block = slot.page->find(offset, cpu.decode_mode.key())) return block;
-  auto built = build(slot.host, offset, cpu.decode_mode);
+  auto built = build(slot.host, offset, cpu.decode_mode, cpu.time.costs());
   if (!built) return straddling_block(cpu, slot.host, offset, linear);
   return cpu.code.add(*slot.page, std::move(built));
 }

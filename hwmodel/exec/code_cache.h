@@ -46,6 +46,9 @@ struct Block {
   Block* same_start = nullptr;  // other modes' blocks at the same address
   std::array<BlockLink, 2> link;
   std::unique_ptr<Uop[]> uops;
+  // Modelled cycles of the instructions before number i, i from 0 to count, by the cost profile, without stalls: see CpuTime.
+  std::unique_ptr<uint32_t[]> cycles_before;
+  uint32_t cycles() const { return cycles_before[count]; }
 };
 
 // All blocks that start on one physical page.

@@ -73,6 +73,7 @@ bool enter(Cpu& cpu, const PendingEvent& event) {
   }
   cpu.halted = false;
   cpu.debug_hits = 0;
+  cpu.time.charge(event.external ? Primitive::kInterruptDelivery : Primitive::kExceptionDelivery);
   if (cpu.observer) cpu.observer->on_event_delivered(event.vector, event.has_error ? event.error : 0, event.external, rip);
   return !cpu.pending.valid;   // a task gate's new task may fault at once
 }
@@ -131,6 +132,7 @@ bool deliver_software(Cpu& cpu, uint8_t vector, SoftwareInterrupt kind, uint64_t
     if (!event.software && cpu.pending.has_error && cpu.pending.vector != static_cast<uint8_t>(Vector::kPF)) cpu.pending.error |= kErrorExt;
     return false;
   }
+  cpu.time.charge(Primitive::kExceptionDelivery);
   if (cpu.observer) cpu.observer->on_event_delivered(vector, 0, false, return_rip);
   return true;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "hwmodel/exec/bind.h"
+#include "hwmodel/exec/block_cut.h"
 #include "hwmodel/exec/integer.h"
 #include "hwmodel/exec/integer_flags.h"
 
@@ -152,16 +153,33 @@ struct Once {
   template <class T> static const Uop* run(Cpu& cpu, const Uop* op) { return Op::template element<T>(cpu, op) ? next(cpu, op) : fault(cpu, op); }
 };
 
-// REP, REPE and REPNE. Leaving with the count above zero and nothing pending makes the loop come back to this instruction.
+// REP, REPE and REPNE.
 template <class Op>
 struct Repeat {
   template <class T> static const Uop* run(Cpu& cpu, const Uop* op) {
+    const uint64_t before = masked(cpu, op, kRcx);
+    const Turn end = turn<T>(cpu, op);
+    cpu.time.charge_iterations(before - masked(cpu, op, kRcx), cpu.cpl == 3);
+    cut_if_overdue(cpu);
+    switch (end) {
+      case Turn::kDone: return next(cpu, op);
+      case Turn::kNotDone: return fault(cpu, op);
+      case Turn::kStepped: cpu.rip = cpu.rip_of(op); return leave(cpu, op);
+    }
+    __builtin_unreachable();
+  }
+
+ private:
+  // How a turn of iterations ends. A turn that is not done, with nothing pending, makes the loop come back to this instruction; a stepped one
+  // traps after its only iteration, rip still at the instruction.
+  enum class Turn : uint8_t { kDone, kNotDone, kStepped };
+  template <class T> static Turn turn(Cpu& cpu, const Uop* op) {
     const bool single_step = cpu.system_flags & rflags::kTf;
     uint64_t turn = kBytesPerTurn / sizeof(T);
     for (uint64_t count = masked(cpu, op, kRcx); count;) {
       uint64_t done = single_step ? 0 : Op::template run_of_elements<T>(cpu, op, std::min(count, turn));
       if (done == 0) {
-        if (!Op::template element<T>(cpu, op)) return fault(cpu, op);
+        if (!Op::template element<T>(cpu, op)) return Turn::kNotDone;
         cpu.replies.clear();  // the element is complete; the next one has accesses of its own
         done = 1;
       }
@@ -169,13 +187,10 @@ struct Repeat {
       set_masked(cpu, op, kRcx, count);
       if (Op::kCompares && cpu.arithmetic.zf() == ((op->flags & kRepne) != 0)) break;
       turn -= std::min(turn, done);
-      if (count && single_step) {  // a trap after each iteration, rip still at the instruction
-        cpu.rip = cpu.rip_of(op);
-        return leave(cpu, op);
-      }
-      if (count && turn == 0) return fault(cpu, op);
+      if (count && single_step) return Turn::kStepped;
+      if (count && turn == 0) return Turn::kNotDone;
     }
-    return next(cpu, op);
+    return Turn::kDone;
   }
 };
 

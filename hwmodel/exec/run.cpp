@@ -4,6 +4,7 @@
 #include <cassert>
 
 #include "hwmodel/exec/block_builder.h"
+#include "hwmodel/exec/block_cut.h"
 #include "hwmodel/exec/code_cache.h"
 #include "hwmodel/exec/deliver.h"
 #include "hwmodel/platform/chipset.h"
@@ -15,7 +16,7 @@ namespace {
 enum class After : uint8_t { kGoOn, kReturn };
 
 // Executes a block from its first micro-op. Instructions are counted on entry; whoever leaves early corrects it.
-inline void execute(Cpu& cpu, Block& block) {
+inline void execute_untimed(Cpu& cpu, Block& block) {
   cpu.block = &block;
   cpu.gpr[kBlockRip] = cpu.rip;
   cpu.counters.instructions += block.count;
@@ -24,14 +25,55 @@ inline void execute(Cpu& cpu, Block& block) {
   while (op);
 }
 
+// The same with the block's cycles, which are added and corrected likewise. A block never changes CPL before its last instruction has
+// retired, so its cycles are all the guest's user part's or all its kernel's.
+inline void execute_timed(Cpu& cpu, Block& block) {
+  const CycleCategory category = cpu.cpl == 3 ? CycleCategory::kGuestUser : CycleCategory::kGuestKernel;
+  const uint64_t before = cpu.counters.instructions;
+  cpu.time.add_extra(block.cycles() - block.count);
+  cpu.may_cut = true;
+  execute_untimed(cpu, block);
+  cpu.may_cut = false;
+  if (!cpu.uncut.empty()) [[unlikely]] mend_block(cpu, block);
+  const uint64_t done = cpu.counters.instructions - before;
+  const uint32_t cycles = block.cycles_before[done];
+  cpu.time.take_back_extra((block.cycles() - block.count) - (cycles - done));
+  cpu.time.account_instructions(category, cycles);
+}
+
+template <TimeMode kMode>
+inline void execute(Cpu& cpu, Block& block) {
+  if constexpr (kMode == TimeMode::kDetailed) execute_timed(cpu, block);
+  else execute_untimed(cpu, block);
+}
+
 // Executes only the first `count` instructions of a block, from a copy that leads out after them.
+template <TimeMode kMode>
 void execute_cut(Cpu& cpu, Block& block, unsigned count) {
   Block& cut = cpu.scratch_block();
   cut.count = static_cast<uint16_t>(count);
   unsigned slots = 0;
   for (; block.uops[slots].index_in_block < count; ++slots) cut.uops[slots] = block.uops[slots];
   finish_block(cut, slots, block.uops[slots].offset);
-  execute(cpu, cut);
+  if constexpr (kMode == TimeMode::kDetailed) std::copy_n(block.cycles_before.get(), count + 1, cut.cycles_before.get());
+  execute<kMode>(cpu, cut);
+}
+
+// How many instructions of the block fit before the deadlines; at least one. A stall may still cut it shorter (block_cut.h).
+template <TimeMode kMode>
+inline unsigned fitting(const Cpu& cpu, const Block& block) {
+  const auto count = static_cast<unsigned>(std::min<uint64_t>(block.count, cpu.deadline - cpu.counters.instructions));
+  if constexpr (kMode == TimeMode::kDetailed) {
+    const uint64_t room = cpu.cycle_deadline - cpu.now().value;
+    const uint32_t* cycles = block.cycles_before.get();
+    if (cycles[count] > room) [[unlikely]] return static_cast<unsigned>(std::lower_bound(cycles + 1, cycles + count, room) - cycles);
+  }
+  return count;
+}
+
+template <TimeMode kMode>
+inline bool reached_deadline(const Cpu& cpu) {
+  return cpu.counters.instructions >= cpu.deadline || (kMode == TimeMode::kDetailed && cpu.now().value >= cpu.cycle_deadline);
 }
 
 // True where one instruction at a time must run: single step, breakpoints, or an interrupt shadow.
@@ -39,6 +81,7 @@ inline bool needs_single(const Cpu& cpu) {
   return cpu.interrupt_shadow || (cpu.system_flags & rflags::kTf) || (cpu.dr7 & 0xff);
 }
 
+template <TimeMode kMode>
 void execute_single(Cpu& cpu) {
   cpu.code.free_dropped();
   cpu.want_single = false;
@@ -48,7 +91,7 @@ void execute_single(Cpu& cpu) {
   const bool trap = cpu.system_flags & rflags::kTf;
   const uint64_t before = cpu.counters.instructions;
   if ((cpu.dr7 & 0xff) && !shadow && code_breakpoint(cpu)) return;
-  if (Block* block = find_block(cpu)) execute_cut(cpu, *block, 1);
+  if (Block* block = find_block(cpu)) execute_cut<kMode>(cpu, *block, 1);
   if (cpu.counters.instructions != before) after_single(cpu, trap, shadow);
 }
 
@@ -125,9 +168,8 @@ void remember(const Cpu& cpu, Block* from, Block* to) {
   link = {.rip = cpu.rip, .generation = link_generation(cpu), .block = to, .fetch_key = cpu.fetch_key};
 }
 
-}  // namespace
-
-Stop run(Cpu& cpu) {
+template <TimeMode kMode>
+Stop run_in(Cpu& cpu) {
   cpu.stop = StopNone{};
   Block* from = nullptr;   // last cached block that ran whole: only such a one is linked
   uint64_t from_generation = 0;
@@ -139,9 +181,9 @@ Stop run(Cpu& cpu) {
       from = nullptr;
     }
     if (cpu.halted) return StopHalt{(cpu.system_flags & rflags::kIf) != 0};
-    if (cpu.counters.instructions >= cpu.deadline) return StopLimit{};
+    if (reached_deadline<kMode>(cpu)) return StopLimit{};
     if (cpu.want_single || needs_single(cpu)) [[unlikely]] {
-      execute_single(cpu);
+      execute_single<kMode>(cpu);
       from = nullptr;
       if (settle(cpu) == After::kReturn) return cpu.stop;
       continue;
@@ -158,13 +200,13 @@ Stop run(Cpu& cpu) {
       if (from && from_generation == cpu.code.generation() && block->bytes) remember(cpu, from, block);
     }
     ++cpu.mmu.counters.fetch_accesses;
-    const uint64_t room = cpu.deadline - cpu.counters.instructions;
-    if (block->count <= room) [[likely]] {
+    const unsigned count = fitting<kMode>(cpu, *block);
+    if (count == block->count) [[likely]] {
       from_generation = cpu.code.generation();
-      execute(cpu, *block);
+      execute<kMode>(cpu, *block);
       from = block->bytes && cpu.code.generation() == from_generation ? block : nullptr;
     } else {
-      execute_cut(cpu, *block, static_cast<unsigned>(room));
+      execute_cut<kMode>(cpu, *block, count);
       from = nullptr;
     }
     if (cpu.pending.valid || cpu.stop.index() != 0 || cpu.want_single) [[unlikely]] {
@@ -174,7 +216,8 @@ Stop run(Cpu& cpu) {
   }
 }
 
-Stop step(Cpu& cpu) {
+template <TimeMode kMode>
+Stop step_in(Cpu& cpu) {
   cpu.stop = StopNone{};
   if (wants_look(cpu) && !cpu.interrupt_shadow && cpu.replies.count == 0) {
     const uint64_t before = cpu.counters.interrupts;
@@ -182,11 +225,16 @@ Stop step(Cpu& cpu) {
     if (cpu.stop.index() != 0 || cpu.counters.interrupts != before) return cpu.stop;
   }
   if (cpu.halted) return StopHalt{(cpu.system_flags & rflags::kIf) != 0};
-  execute_single(cpu);
-  if (cpu.want_single) execute_single(cpu);
+  execute_single<kMode>(cpu);
+  if (cpu.want_single) execute_single<kMode>(cpu);
   settle(cpu);
   return cpu.stop;
 }
+
+}  // namespace
+
+Stop run(Cpu& cpu) { return cpu.time.detailed() ? run_in<TimeMode::kDetailed>(cpu) : run_in<TimeMode::kFast>(cpu); }
+Stop step(Cpu& cpu) { return cpu.time.detailed() ? step_in<TimeMode::kDetailed>(cpu) : step_in<TimeMode::kFast>(cpu); }
 
 // --- how handlers end -------------------------------------------------------------------------------------------------
 
@@ -219,6 +267,15 @@ const Uop* fault(Cpu& cpu, const Uop* op) {
 const Uop* stop(Cpu& cpu, const Uop* op) { return fault(cpu, op); }
 
 uint64_t Cpu::retired(const Uop* op) const { return counters.instructions - (block->count - op->index_in_block); }
+
+Cycles Cpu::now(const Uop* op) const {
+  if (!op) return now();
+  const uint64_t time_now = retired(op) + time.extra();
+  if (!time.detailed()) return Cycles(time_now);
+  // The extra cycles of the whole block were added when it was entered.
+  const uint64_t rest = block->cycles() - block->cycles_before[op->index_in_block];
+  return Cycles(time_now - (rest - (block->count - op->index_in_block)));
+}
 
 uint64_t Cpu::rip_after(const Uop* op) const {
   const uint64_t after = block_rip() + op->offset + op->length;

@@ -23,6 +23,7 @@ const Uop* invlpg(Cpu& cpu, const Uop* op) {
   else if (op->segment == kFs || op->segment == kGs) linear += cpu.segment[op->segment].base;
   if (canonical(linear)) {
     cpu.mmu.flush_page(linear);
+    cpu.time.charge(Primitive::kTlbFlush);
     if (cpu.observer) cpu.observer->on_tlb_flush(FlushCause::kInvlpg, linear);
   }
   return leave_next(cpu, op);
@@ -45,6 +46,7 @@ bool invalidate(Cpu& cpu, uint64_t type, U128 d) {
     case Invpcid::kAllAndGlobal: cpu.mmu.flush_all(); break;
     case Invpcid::kAll: cpu.mmu.flush_all_pcids_non_global(); break;
   }
+  cpu.time.charge(Primitive::kTlbFlush);
   if (cpu.observer) cpu.observer->on_tlb_flush(FlushCause::kInvpcid, kind == Invpcid::kAddress ? d.hi : 0);
   return true;
 }

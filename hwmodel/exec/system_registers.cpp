@@ -15,6 +15,7 @@ constexpr uint64_t kEferWritable = efer::kSce | efer::kLme | efer::kNxe;
 bool refuse(Cpu& cpu) { return cpu.raise(Vector::kGP, 0); }
 
 void flushed(Cpu& cpu, FlushCause cause) {
+  cpu.time.charge(Primitive::kTlbFlush);
   if (cpu.observer) cpu.observer->on_tlb_flush(cause, 0);
 }
 

@@ -125,6 +125,7 @@ void load_root(Cpu& cpu, uint32_t new_cr3) {
   const uint64_t old = cpu.cr3;
   cpu.cr3 = new_cr3;
   cpu.mmu.flush_non_global();
+  cpu.time.charge(Primitive::kTlbFlush);
   if (!cpu.observer) return;
   if (old != new_cr3) cpu.observer->on_page_table_root(old, new_cr3);
   cpu.observer->on_tlb_flush(FlushCause::kTaskSwitch, 0);

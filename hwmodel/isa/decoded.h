@@ -7,6 +7,7 @@
 #include <span>
 
 #include "hwmodel/exec/uop.h"
+#include "hwmodel/isa/cost_class.h"
 
 namespace ringside::hw {
 
@@ -42,10 +43,6 @@ enum class Privilege : uint8_t {
 // Popek-Goldberg: does the instruction read or change privileged state, or does its effect depend on the CPL? What a program may set and
 // read for itself (its FS and GS base under CR4.FSGSBASE, a selector's RPL in memory) is no privileged state.
 enum class Sensitive : uint8_t { kNo, kYes };
-enum class CostClass : uint8_t {
-  kNop, kMove, kAlu, kShift, kMultiply, kDivide, kBranch, kIndirect, kCall, kStack, kString, kLocked, kX87, kX87Slow, kSimd, kSimdSlow,
-  kSystem, kSerialize, kIo, kFence
-};
 
 // One row of the instruction table: data that execution, the cost model, the documentation and the tests read.
 struct InstructionInfo {

@@ -8,6 +8,7 @@ namespace {
 std::unique_ptr<Block> private_block() {
   auto block = std::make_unique<Block>();
   block->uops = std::make_unique<Uop[]>(Block::kMaxUops);
+  block->cycles_before = std::make_unique<uint32_t[]>(Block::kMaxInstructions + 1);
   return block;
 }
 
@@ -16,6 +17,7 @@ std::unique_ptr<Block> private_block() {
 Cpu::Cpu(unsigned cpu_id, PhysicalMemory& ram, CodeCache& cache)
     : id(cpu_id), memory(ram), code(cache), mmu(*this, ram), fetch_map(std::make_unique<FetchMap>()), scratch_(private_block()),
       straddle_(private_block()) {
+  mmu.time = &time;
   mode_changed();
 }
 

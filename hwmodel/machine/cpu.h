@@ -6,7 +6,9 @@
 #include <memory>
 #include <string>
 #include <variant>
+#include <vector>
 
+#include "hwmodel/cost/cpu_time.h"
 #include "hwmodel/exec/code_cache.h"
 #include "hwmodel/exec/uop.h"
 #include "hwmodel/machine/cpu_state.h"
@@ -104,16 +106,20 @@ class Cpu : public CpuState {
   IoReplies replies;
 
   // --- time -----------------------------------------------------------------------------------------------------
-  // Modelled time = instructions retired x cycles_per_instruction + extra cycles (idle, and in detailed mode stalls).
-  uint64_t extra_cycles = 0;
+  // Modelled time = instructions retired + extra cycles (idle, and in detailed mode what instructions and stalls take beyond that).
+  CpuTime time;
   // Instructions retired at this micro-op, exact in the middle of a block (counters.instructions counts the whole block at entry).
   uint64_t retired(const Uop* op) const;
-  // Modelled time now; inside a handler pass its micro-op, outside pass null.
-  Cycles now(const Uop* op = nullptr) const { return Cycles((op ? retired(op) : counters.instructions) + extra_cycles); }
+  // Modelled time now, between blocks and in instructions that end theirs; and before the instruction of a micro-op in flight.
+  Cycles now() const { return Cycles(counters.instructions + time.extra()); }
+  Cycles now(const Uop* op) const;
 
   // --- the loop's state (exec/run) --------------------------------------------------------------------------------
   Block* block = nullptr;            // executing
   uint64_t deadline = ~0ull;         // in counters.instructions: the block that would pass it is cut short
+  uint64_t cycle_deadline = ~0ull;   // in modelled time, likewise; watched in detailed mode only
+  bool may_cut = false;              // detailed mode: a block executes, and ends early if a stall passes the deadline (exec/block_cut.h)
+  std::vector<Handler> uncut;        // its handlers before that; empty: it was not cut
   bool attention = false;            // something other than the deadline wants a look between blocks (interrupt lines, signals)
   bool host_interrupt = false;       // non-root mode: the machine's controllers or timers want the monitor
   bool interrupt_waiting = false;    // an interrupt is pending but IF is clear

@@ -1,9 +1,11 @@
 #include "hwmodel/machine/machine.h"
 
 #include <algorithm>
+#include <cassert>
 
 #include "hwmodel/exec/run.h"
 #include "hwmodel/exec/segmentation.h"
+#include "hwmodel/mmu/tlb_profile.h"
 
 namespace ringside::hw {
 namespace {
@@ -32,6 +34,10 @@ Machine::Machine(PhysicalMemory memory, const MachineConfig& config) : memory_(s
     cpu.chipset = chipset_.get();
     cpu.cpu_count = config.cpus;
     cpu.sensitive_traps = config.sensitive_traps;
+    if (config.costs) {
+      cpu.time.set_costs(config.costs->table());
+      cpu.mmu.set_tlb_profile(*find_tlb_profile(config.costs->tlb_profile));  // exists, as the profile's parser saw
+    }
     cpu.random_state ^= config.seed * 0xd1342543de82ef95ull + i;
     reset(cpu);
   }
@@ -39,6 +45,13 @@ Machine::Machine(PhysicalMemory memory, const MachineConfig& config) : memory_(s
 }
 
 Machine::~Machine() = default;
+
+void Machine::set_time_mode(TimeMode mode) {
+  for (auto& cpu : cpus_) {
+    assert(mode == TimeMode::kFast || cpu->time.costs().of(CostClass::kNop) > 0);
+    cpu->time.set_mode(mode, cpu->now());
+  }
+}
 
 void Machine::set_observer(Observer* observer) {
   observer_ = observer;
@@ -49,14 +62,16 @@ void Machine::set_observer(Observer* observer) {
   }
 }
 
-// The next instruction count at which the loop must come back: the caller's limit, the next timer, or the end of a slice.
+// Where the loop must come back: at the caller's limit, the next timer, or the end of a slice. In instructions, and the timer in time
+// too for detailed mode.
 void Machine::shorten_deadline() {
   Cpu& cpu = *cpus_[0];
   const uint64_t count = cpu.counters.instructions;
   const Cycles time = now(), next = clock_->next_deadline();
   const uint64_t until_timer = next > time ? next - time : 0;
   const uint64_t timer = until_timer > ~0ull - count ? ~0ull : count + until_timer;
-  cpu.deadline = std::min({instruction_limit_, timer, count + kSlice});
+  cpu.deadline = std::min({instruction_limit_, timer, count + kSlice});  // an instruction takes a cycle at least
+  cpu.cycle_deadline = next.value;
 }
 
 // HLT: modelled time jumps to the next timer event. False: nothing will ever wake the CPU.
@@ -70,7 +85,7 @@ bool Machine::skip_idle_time(Cpu& cpu) {
   }
   if (next == TimerQueue::kNever) return false;
   const uint64_t skipped = next > time ? next - time : 0;
-  cpu.extra_cycles += skipped;
+  cpu.time.idle(skipped);
   idle_cycles_ += skipped;
   if (observer_) observer_->on_resume(skipped);
   return true;
@@ -81,7 +96,7 @@ bool Machine::wait_for_timer(unsigned i) {
   const Cycles time = now(), next = clock_->next_deadline();
   if (next == TimerQueue::kNever) return false;
   const uint64_t skipped = next > time ? next - time : 0;
-  cpu.extra_cycles += skipped;
+  cpu.time.idle(skipped);
   idle_cycles_ += skipped;
   clock_->run_due(now());
   return true;
@@ -119,6 +134,7 @@ Stop Machine::step(unsigned i) {
 void Machine::reply(unsigned i, uint64_t value) {
   Cpu& cpu = *cpus_[i];
   IoReplies& replies = cpu.replies;
+  cpu.time.charge(Primitive::kDeviceAccess);
   if (replies.count == IoReplies::kMax) return;
   IoReplies::Entry entry{};
   entry.value = value;

@@ -5,8 +5,10 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "hwmodel/cost/profile.h"
 #include "hwmodel/exec/code_cache.h"
 #include "hwmodel/machine/cpu.h"
 #include "hwmodel/platform/chipset.h"
@@ -20,6 +22,7 @@ struct MachineConfig {
   unsigned cpus = 1;         // one runs for now; the others wait for their start-up IPI
   uint64_t seed = 0;         // of RDRAND and RDSEED
   SensitiveTraps sensitive_traps = SensitiveTraps::kAsBuilt;
+  std::optional<CostProfile> costs = {};  // what detailed mode charges, and the sizes of the TLBs; none: the machine has fast mode only
 };
 
 class Machine {
@@ -38,6 +41,17 @@ class Machine {
   // Modelled time of CPU 0, in cycles of 1 ns.
   Cycles now() const { return cpus_[0]->now(); }
   uint64_t idle_cycles() const { return idle_cycles_; }
+
+  // --- time in detail (cost/cpu_time.h), of CPU 0 -------------------------------------------------------------------------------------
+  // Detailed mode needs costs in the machine's configuration. Between runs only.
+  void set_time_mode(TimeMode mode);
+  TimeMode time_mode() const { return cpus_[0]->time.mode(); }
+  // Time passes for what the monitor does: `times` operations at the profile's price, or cycles of a category. Nothing in fast mode.
+  void charge(Primitive primitive, uint64_t times = 1) { cpus_[0]->time.charge(primitive, times); }
+  void charge(CycleCategory category, uint64_t cycles) { cpus_[0]->time.charge(category, cycles); }
+  // Where the time spent in detailed mode went; the categories sum to detailed_time().
+  const CycleAccount& account() const { return cpus_[0]->time.account(); }
+  Cycles detailed_time() const { return cpus_[0]->time.detailed_time(now()); }
 
   // Runs CPU `i` until it stops, `instruction_limit` (of its counter) is reached (StopLimit), or `yield` was asked for (StopNone).
   // HLT with a timer armed skips modelled time to the timer; without one it is StopHalt: nothing can wake the machine.

@@ -2,6 +2,7 @@
 
 #include <cassert>
 
+#include "hwmodel/cost/cpu_time.h"
 #include "hwmodel/machine/cpu_state.h"
 #include "hwmodel/machine/observer.h"
 #include "hwmodel/mmu/fast_tables.h"
@@ -192,6 +193,7 @@ Translation Mmu::miss(uint64_t linear, AccessKind kind, AccessMode mode) {
   ++(kind == AccessKind::kFetch ? counters.l1_fetch_misses : counters.l1_data_misses);
   if (const TlbSide::Hit hit = tlbs_->second(kind).find(linear, tag_)) {
     ++counters.l2_hits;
+    if (time) time->charge(Primitive::kL2TlbHit);
     if (!suffices(hit.entry(), kind, access_role(mode, ac_))) return rewalk(linear, kind, mode);
     return fill_first(hit.entry(), linear, kind, mode);
   }
@@ -228,6 +230,7 @@ Translation Mmu::walk(uint64_t linear, AccessKind kind, AccessMode mode) {
     ++tally->walks;
     tally->references += walk_->references();
   }
+  if (time) time->charge(Primitive::kWalkReference, walk_->references());
   if (observer && observer->wants_walks()) observer->on_walk(*walk_);
   if (walk_->outcome != WalkOutcome::kTranslated) {
     // [SDM 3A 4.10.4.1 "Operations that Invalidate TLBs and Paging-Structure Caches"]: page faults; [SDM 3C 28.4.3.1]:

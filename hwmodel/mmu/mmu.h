@@ -19,6 +19,7 @@ namespace ringside::hw {
 
 struct CpuState;
 class Observer;
+class CpuTime;     // cost/cpu_time.h
 struct TlbProfile;  // mmu/tlb_profile.h: sizes and ways of L1 instruction, L1 data and unified L2
 class TlbSet;       // mmu/tlb.h
 struct TlbEntry;    // mmu/tlb_array.h
@@ -65,6 +66,7 @@ class Mmu {
   uint64_t data_accesses = 0;  // counted by the fast path; hits = accesses - misses
   MmuCounters counters;
   Observer* observer = nullptr;
+  CpuTime* time = nullptr;  // charged for walk references and second-level hits, if there
 
   FastEntry& fast_entry(uint64_t linear) { return current_->at(linear); }
 

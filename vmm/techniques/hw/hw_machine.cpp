@@ -40,7 +40,7 @@ Result<std::unique_ptr<ModelMachine>> create_hw_machine(const HwOptions& options
       failure = paging.error();
       return std::make_unique<ModelVcpu>(machine, index);
     }
-    return std::make_unique<HwVcpu>(machine, index, std::move(pool), std::move(paging.value()));
+    return std::make_unique<HwVcpu>(machine, index, std::move(pool), std::move(paging.value()), options.host);
   };
   auto machine = ModelMachine::create(config, make_vcpu);
   if (!machine) return machine.error();

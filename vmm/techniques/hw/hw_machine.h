@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "vmm/machines/model/model_machine.h"
+#include "vmm/techniques/hw/hw_vcpu.h"
 
 namespace ringside::vmm {
 
@@ -15,6 +16,7 @@ struct HwOptions {
   hw::MachineConfig machine;                  // monitor_bytes is set from monitor_bytes below
   HwPaging paging = HwPaging::kNested;
   uint64_t monitor_bytes = 64ull << 20;       // cap of all shadow and nested tables, in whole pages
+  HostKind host = HostKind::kType2;
 };
 
 Result<std::unique_ptr<ModelMachine>> create_hw_machine(const HwOptions& options);

@@ -1,6 +1,7 @@
 #include "vmm/techniques/hw/hw_vcpu.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "hwmodel/exec/run.h"
 #include "traces/base/text.h"
@@ -9,6 +10,7 @@ namespace ringside::vmm {
 namespace {
 
 namespace vmx = hw::vmx;
+using hw::Primitive;
 using vmx::ExitReason;
 
 constexpr uint64_t kInstructionsPerSlice = 2'000'000;
@@ -25,8 +27,8 @@ bool is_port_or_memory_stop(const hw::Stop& stop) { return std::holds_alternativ
 
 }  // namespace
 
-HwVcpu::HwVcpu(hw::Machine& machine, unsigned index, std::unique_ptr<MonitorMemory> pool, std::unique_ptr<GuestPaging> paging)
-    : ModelVcpu(machine, index), pool_(std::move(pool)), paging_(std::move(paging)), block_(std::make_unique<vmx::ControlBlock>()) {
+HwVcpu::HwVcpu(hw::Machine& machine, unsigned index, std::unique_ptr<MonitorMemory> pool, std::unique_ptr<GuestPaging> paging, HostKind host)
+    : ModelVcpu(machine, index), pool_(std::move(pool)), paging_(std::move(paging)), block_(std::make_unique<vmx::ControlBlock>()), host_(host) {
   vmx::ControlBlock& b = *block_;
   b.pin_controls = vmx::pin::kExternalInterruptExiting;
   b.primary_controls = vmx::primary::kHlt | vmx::primary::kUnconditionalIo | vmx::primary::kMsrBitmaps | vmx::primary::kCr8Load | vmx::primary::kCr8Store |
@@ -58,7 +60,8 @@ Result<void> HwVcpu::set_registers(const Registers& registers) {
 }
 
 std::vector<NamedCounter> HwVcpu::technique_counters() const {
-  std::vector<NamedCounter> all{{"vm_exits", exits_}, {"emulated_instructions", emulated_}, {"injected_events", injected_}};
+  std::vector<NamedCounter> all{{"vm_exits", exits_}, {"vm_entries", entries_}, {"emulated_instructions", emulated_}, {"injected_events", injected_},
+                                {"hypercalls", hypercalls_}, {"host_switches", host_switches_}};
   const auto paging = paging_->counters();
   all.insert(all.end(), paging.begin(), paging.end());
   return all;
@@ -93,6 +96,10 @@ Result<Exit> HwVcpu::enter_guest(const RunBounds& bounds) {
   const Cycles entered = machine_.now();
   prepare_injection();
   block_->entry_controls = c.in_long_mode() ? vmx::entry::kIa32eModeGuest : 0;
+  if (std::exchange(entry_due_, false)) {
+    ++entries_;
+    machine_.charge(Primitive::kVmEntry);
+  }
   if (const auto failure = vmx::enter(c, *block_)) return refused(*failure);
   hw::Stop stop = c.stop;
   if (std::holds_alternative<hw::StopNone>(stop)) {
@@ -103,6 +110,9 @@ Result<Exit> HwVcpu::enter_guest(const RunBounds& bounds) {
   vmx::leave(c);
   if (!std::holds_alternative<hw::StopVmExit>(stop)) return Exit{cause_of(stop, bounds), info_of(stop, entered)};  // a slice or a kick: no exit of the guest
   ++exits_;
+  entry_due_ = true;
+  machine_.charge(Primitive::kVmExit);
+  machine_.charge(Primitive::kDispatch);
   Exit exit{HardwareExit{static_cast<uint16_t>(block_->exit_reason), block_->exit_qualification}, info_of(stop, entered)};
   exit.info.raw_reason = static_cast<uint32_t>(block_->exit_reason);
   const hw::Stop then = handle_exit();
@@ -133,9 +143,14 @@ void HwVcpu::prepare_injection() {
   }
   const int vector = chipset.acknowledge(index_);
   if (vector < 0) return;
-  block_->injection = {.valid = true, .type = vmx::EventType::kExternalInterrupt, .vector = static_cast<uint8_t>(vector)};
-  ++injected_;
+  set_injection({.valid = true, .type = vmx::EventType::kExternalInterrupt, .vector = static_cast<uint8_t>(vector)});
   if (chipset.interrupt_pending(index_)) block_->primary_controls |= vmx::primary::kInterruptWindow;
+}
+
+void HwVcpu::set_injection(const vmx::EventInfo& event) {
+  block_->injection = event;
+  ++injected_;
+  machine_.charge(Primitive::kInjectEvent);
 }
 
 // An exit during the delivery of an event: it is delivered again at the next entry [SDM 3C 28.2.4].
@@ -145,8 +160,7 @@ void HwVcpu::requeue_interrupted_event() {
 
 void HwVcpu::inject_page_fault(uint64_t linear, uint32_t error) {
   cpu().cr2 = linear;
-  block_->injection = {.valid = true, .type = vmx::EventType::kHardwareException, .has_error = true, .vector = 14, .error = error};
-  ++injected_;
+  set_injection({.valid = true, .type = vmx::EventType::kHardwareException, .has_error = true, .vector = 14, .error = error});
 }
 
 // HLT: until a controller has something, modelled time passes.
@@ -181,15 +195,30 @@ hw::Stop HwVcpu::handle_exit() {
       c.rip += block_->exit_instruction_length;
       c.interrupt_shadow = 0;
       return handle_halt();
+    case ExitReason::kVmcall: return handle_hypercall();
     default: return emulate();
   }
+}
+
+// There is no service to call yet. As KVM answers what it does not know: -KVM_ENOSYS, or -EPERM above CPL 0 [Linux
+// arch/x86/kvm/x86.c kvm_emulate_hypercall()].
+hw::Stop HwVcpu::handle_hypercall() {
+  hw::Cpu& c = cpu();
+  constexpr uint64_t kNoSuchCall = 1000, kNotPermitted = 1;
+  const uint64_t result = 0 - (c.cpl == 0 ? kNoSuchCall : kNotPermitted);
+  c.gpr[hw::kRax] = c.in_64bit_mode() ? result : static_cast<uint32_t>(result);
+  c.rip += block_->exit_instruction_length;
+  c.interrupt_shadow = 0;
+  ++hypercalls_;
+  machine_.charge(Primitive::kHypercall);
+  return hw::StopNone{};
 }
 
 hw::Stop HwVcpu::handle_exception() {
   requeue_interrupted_event();
   const vmx::EventInfo event = block_->exit_event;
   if (event.vector != 14) {  // an exception nobody asked for goes back to the guest as it is
-    block_->injection = event;
+    set_injection(event);
     return hw::StopNone{};
   }
   return act(paging_->page_fault(cpu(), block_->exit_qualification, event.error));
@@ -237,23 +266,44 @@ void HwVcpu::hide_guest_control_registers() {
   c.mode_changed();
 }
 
+// An exit that says all about its instruction needs no decoding. The others do: a fault at an access, string I/O, and IN, which the KVM of
+// the figures we are held against (Linux 4.2) gave to its emulator while it had a short way for OUT [Linux arch/x86/kvm/vmx.c handle_io()].
+void HwVcpu::charge_emulation() {
+  const bool io = block_->exit_reason == ExitReason::kIoInstruction;
+  constexpr uint64_t kIn = 1 << 3, kString = 1 << 4;  // of the qualification: see vmx/exit_reason.h
+  const bool decode = io ? (block_->exit_qualification & (kIn | kString)) != 0
+                         : block_->exit_reason == ExitReason::kExceptionOrNmi || block_->exit_reason == ExitReason::kEptViolation;
+  if (decode) machine_.charge(Primitive::kEmulateInstruction);
+}
+
 // Runs the guest's next instruction for it, with the controllers connected. The answer of a device outside them is waited for: the next
 // run() comes back here.
 hw::Stop HwVcpu::emulate() {
   hw::Cpu& c = cpu();
-  if (!emulating_) ++emulated_;
+  if (!emulating_) {
+    ++emulated_;
+    charge_emulation();
+  }
   const PagingRegisters before{block_->cr0_shadow, c.cr3, block_->cr4_shadow, c.efer};
   const bool keep_tlb = (block_->cr4_shadow & hw::cr4::kPcide) && block_->exit_reason == ExitReason::kCrAccess && cr3_source() >> 63;
   show_guest_control_registers();
   c.chipset = &machine_.chipset();
   vmx::begin_emulation(c, *block_);
   c.attention = c.interrupt_waiting = false;
+  c.time.begin_emulation(c.now());
   const hw::Stop stop = machine_.step(index_);
+  c.time.end_emulation(c.now());
   vmx::leave(c);
   c.chipset = nullptr;
   hide_guest_control_registers();
   emulating_ = is_port_or_memory_stop(stop);
-  if (emulating_) return stop;
+  if (emulating_) {
+    if (host_ == HostKind::kType2) {
+      ++host_switches_;
+      machine_.charge(Primitive::kHostSwitch);
+    }
+    return stop;
+  }
   if (device_mapped_) paging_->unmap_device_page(c, device_linear_, device_physical_);
   device_mapped_ = false;
   if (std::holds_alternative<hw::StopVmExit>(stop)) return handle_exit();  // its operands were not mapped: fill, and try again

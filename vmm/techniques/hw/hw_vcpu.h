@@ -16,10 +16,14 @@
 
 namespace ringside::vmm {
 
+// Where the monitor lives. What it does about an exit is the same; a device outside the controllers belongs to a user process of a type 2
+// monitor's host, and the access goes there and back (Primitive::kHostSwitch).
+enum class HostKind : uint8_t { kType1, kType2 };
+
 class HwVcpu final : public ModelVcpu {
  public:
   // `pool` is what `paging` allocates its tables from.
-  HwVcpu(hw::Machine& machine, unsigned index, std::unique_ptr<MonitorMemory> pool, std::unique_ptr<GuestPaging> paging);
+  HwVcpu(hw::Machine& machine, unsigned index, std::unique_ptr<MonitorMemory> pool, std::unique_ptr<GuestPaging> paging, HostKind host);
 
   Result<Exit> run(const RunBounds& bounds) override;
   Result<Registers> registers() override;
@@ -34,8 +38,11 @@ class HwVcpu final : public ModelVcpu {
   hw::Stop handle_exception();
   hw::Stop handle_nested_fault();
   hw::Stop handle_halt();
+  hw::Stop handle_hypercall();
   hw::Stop act(FaultAction action);
   hw::Stop emulate();
+  void charge_emulation();
+  void set_injection(const hw::vmx::EventInfo& event);
   void requeue_interrupted_event();
   void inject_page_fault(uint64_t linear, uint32_t error);
 
@@ -52,13 +59,15 @@ class HwVcpu final : public ModelVcpu {
   std::unique_ptr<MonitorMemory> pool_;
   std::unique_ptr<GuestPaging> paging_;
   std::unique_ptr<hw::vmx::ControlBlock> block_;
+  HostKind host_;
   bool installed_ = false;
+  bool entry_due_ = true;         // the guest exited since the last entry (a slice that ends is no exit)
   bool emulating_ = false;        // an emulated instruction waits for a device's answer
   bool device_mapped_ = false;    // ... with its page mapped for it
   bool protected_write_ = false;  // ... and it writes a guest page table
   bool waiting_ = false;          // the guest is in HLT
   uint64_t device_linear_ = 0, device_physical_ = 0;
-  uint64_t exits_ = 0, emulated_ = 0, injected_ = 0;
+  uint64_t exits_ = 0, entries_ = 0, emulated_ = 0, injected_ = 0, hypercalls_ = 0, host_switches_ = 0;
 };
 
 }  // namespace ringside::vmm
