@@ -58,6 +58,7 @@ void AgilePaging::time_passed(Cpu& cpu) {
   to_shadow_ += quiet.size();
   use_root(cpu);  // it may have been one of them
   tables_.flush(cpu);
+  charge_work(cpu, Work::kPriced);
 }
 
 FaultAction AgilePaging::nested_fault(Cpu& cpu, uint64_t guest_physical, uint64_t qualification) {
@@ -67,6 +68,7 @@ FaultAction AgilePaging::nested_fault(Cpu& cpu, uint64_t guest_physical, uint64_
   if (shadowing() && write && tables_.is_protected(guest_physical)) {
     const FaultAction action = protected_write(cpu, guest_physical, qualification);
     tables_.flush(cpu);
+    charge_work(cpu, action == FaultAction::kResume ? Work::kPriced : Work::kPartOfEmulation);
     return action;
   }
   tables_.close();  // as in page_fault()
@@ -75,6 +77,7 @@ FaultAction AgilePaging::nested_fault(Cpu& cpu, uint64_t guest_physical, uint64_
   fill_nested(cpu, guest_physical, forbid ? NestedTables::Write::kForbidden : NestedTables::Write::kAllowed);
   if (qualification & ept_violation::kReadable) cpu.mmu.flush_nested();
   tables_.flush(cpu);
+  charge_work(cpu, Work::kPriced);
   return FaultAction::kResume;
 }
 
@@ -91,6 +94,7 @@ FaultAction AgilePaging::protected_write(Cpu& cpu, uint64_t guest_physical, uint
     return FaultAction::kResume;
   }
   ++write_faults_;
+  cpu.time.charge(Primitive::kPageTableWrite);
   const bool direct = table_written(cpu, page);
   if (!tables_.has_root()) use_root(cpu);
   fill_nested(cpu, guest_physical, NestedTables::Write::kAllowed);

@@ -91,6 +91,7 @@ FaultAction NestedPaging::nested_fault(Cpu& cpu, uint64_t guest_physical, uint64
     tables_.log_write(guest_physical);
   }
   const Write allowed = watch && !write ? Write::kForbidden : Write::kAllowed;
+  cpu.time.charge(Primitive::kNestedFill);
   if (tables_.fill(guest_physical, allowed) == NestedTables::Fill::kNoMemory) {
     ++reclaims_;
     tables_.clear();

@@ -57,6 +57,17 @@ TranslationRegime ShadowPaging::shadow_regime(const ShadowTables::Root& root) co
   return regime;
 }
 
+void ShadowPaging::charge_work(Cpu& cpu, Work what) {
+  const ShadowCounters& s = tables_.counters();
+  const WorkDone done{s.fills + s.large_fills + s.split_fills + s.switch_fills, s.syncs, nested_.counters().fills};
+  if (what == Work::kPriced) {
+    cpu.time.charge(Primitive::kShadowFill, done.fills - charged_.fills);
+    cpu.time.charge(Primitive::kShadowSync, done.syncs - charged_.syncs);
+    cpu.time.charge(Primitive::kNestedFill, done.nested_fills - charged_.nested_fills);
+  }
+  charged_ = done;
+}
+
 void ShadowPaging::use_root(Cpu& cpu) {
   cpu.mmu.set_regime(shadow_regime(tables_.load_root(cpu)));
   cpu.mmu.update_mode();
@@ -71,6 +82,7 @@ void ShadowPaging::install(Cpu& cpu) {
     shadowing_ = true;
     tables_.sync_all();
     use_root(cpu);
+    cpu.time.charge(Primitive::kRootSwitch);
   } else {
     if (shadowing_) tables_.zap_all();  // the guest edits its tables unseen from now on
     shadowing_ = false;
@@ -79,6 +91,7 @@ void ShadowPaging::install(Cpu& cpu) {
   }
   tables_.flush(cpu);
   cpu.mmu.flush_nested();
+  charge_work(cpu, Work::kPriced);
 }
 
 void ShadowPaging::cr3_loaded(Cpu& cpu, bool keep) {
@@ -89,6 +102,8 @@ void ShadowPaging::cr3_loaded(Cpu& cpu, bool keep) {
     if (!keep || cpu.cr3 != last_cr3_) tables_.sync_all();
     use_root(cpu);
     tables_.flush(cpu);
+    cpu.time.charge(Primitive::kRootSwitch);
+    charge_work(cpu, Work::kPriced);
   }
   cpu.mmu.update_mode();
   if (!keep) cpu.mmu.flush_non_global();
@@ -104,6 +119,7 @@ void ShadowPaging::invalidated(Cpu& cpu, Invalidation what, uint64_t linear) {
       tables_.sync_all();
     }
     tables_.flush(cpu);
+    charge_work(cpu, Work::kPriced);
   }
   flush_tlb(cpu, what, linear);
 }
@@ -120,6 +136,7 @@ FaultAction ShadowPaging::page_fault(Cpu& cpu, uint64_t linear, uint32_t error) 
   // One step of emulation ended here without doing the write; the instruction may run outside the emulator next.
   if (action == FaultAction::kResume || action == FaultAction::kInjectFault) tables_.close();
   tables_.flush(cpu);
+  charge_work(cpu, action == FaultAction::kResume ? Work::kPriced : Work::kPartOfEmulation);
   return action;
 }
 
@@ -127,6 +144,8 @@ FaultAction ShadowPaging::resolve(Cpu& cpu) {
   const GuestWalk& walk = walker_.walk(cpu, access_);
   if (!walk.ok) {
     ++injected_;
+    // The guest's own fault: all that was done is its walk in software.
+    cpu.time.charge(CycleCategory::kMonitorShadowFill, uint64_t{walk.path.depth} * cpu.time.costs().of(Primitive::kWalkReference));
     details_.error = walk.error;
     return FaultAction::kInjectFault;
   }
@@ -142,6 +161,7 @@ FaultAction ShadowPaging::resolve(Cpu& cpu) {
   bool open = false;
   if (write && tables_.is_protected(page)) {
     ++write_faults_;
+    cpu.time.charge(Primitive::kPageTableWrite);
     open = !table_written(cpu, page);
     if (!tables_.has_root()) use_root(cpu);
   }
@@ -160,6 +180,7 @@ FaultAction ShadowPaging::resolve(Cpu& cpu) {
 void ShadowPaging::after_write(Cpu& cpu) {
   tables_.close();
   tables_.flush(cpu);
+  charge_work(cpu, Work::kPartOfEmulation);
 }
 
 // For nested tables: shadow tables go first, then all nested ones.
@@ -184,6 +205,7 @@ FaultAction ShadowPaging::nested_fault(Cpu& cpu, uint64_t guest_physical, uint64
   fill_nested(cpu, guest_physical, NestedTables::Write::kAllowed);
   if (qualification & ept_violation::kReadable) cpu.mmu.flush_nested();
   tables_.flush(cpu);
+  charge_work(cpu, Work::kPriced);
   return FaultAction::kResume;
 }
 
@@ -196,11 +218,13 @@ void ShadowPaging::map_device_page(Cpu& cpu, uint64_t linear, uint64_t guest_phy
                        !ram_.has_page(guest_physical);
     if (there && tables_.fill(walk, linear, ShadowTables::Leaf::kDevice) != ShadowTables::Filled::kSwitched) {
       tables_.flush(cpu);
+      charge_work(cpu, Work::kPartOfEmulation);
       return;
     }
   }
   while (nested_.map_device(guest_physical) == NestedTables::Fill::kNoMemory) make_room(cpu);
   tables_.flush(cpu);
+  charge_work(cpu, Work::kPartOfEmulation);
 }
 
 void ShadowPaging::unmap_device_page(Cpu& cpu, uint64_t linear, uint64_t guest_physical) {

@@ -47,6 +47,11 @@ class ShadowPaging : public GuestPaging {
   // The guest writes a protected table. True: it may do so directly from now on.
   virtual bool table_written(hw::Cpu& cpu, uint64_t page);
 
+  // Modelled time for what the tables did since the last call, by their counters. Tables opened for the emulator and brought up to date
+  // after it are how this monitor lets the CPU do the instruction: the time for that is Primitive::kPageTableWrite.
+  enum class Work : uint8_t { kPriced, kPartOfEmulation };
+  void charge_work(hw::Cpu& cpu, Work what);
+
   void use_root(hw::Cpu& cpu);
   NestedTables::Fill fill_nested(hw::Cpu& cpu, uint64_t guest_physical, NestedTables::Write write);
 
@@ -63,6 +68,10 @@ class ShadowPaging : public GuestPaging {
   FaultAction resolve(hw::Cpu& cpu);
   void make_room(hw::Cpu& cpu);
 
+  struct WorkDone {
+    uint64_t fills = 0, syncs = 0, nested_fills = 0;
+  };
+  WorkDone charged_;
   uint64_t last_cr3_ = 0;
   uint64_t page_faults_ = 0, injected_ = 0, device_accesses_ = 0, invalidations_ = 0, root_loads_ = 0;
 };
