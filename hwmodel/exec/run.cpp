@@ -14,6 +14,7 @@ namespace ringside::hw {
 namespace {
 
 enum class After : uint8_t { kGoOn, kReturn };
+enum class Watch : uint8_t { kOff, kOn };  // for an address (cpu.watching): only the instances that do so pay for it
 
 // Executes a block from its first micro-op. Instructions are counted on entry; whoever leaves early corrects it.
 inline void execute_untimed(Cpu& cpu, Block& block) {
@@ -59,10 +60,21 @@ void execute_cut(Cpu& cpu, Block& block, unsigned count) {
   execute<kMode>(cpu, cut);
 }
 
-// How many instructions of the block fit before the deadlines; at least one. A stall may still cut it shorter (block_cut.h).
-template <TimeMode kMode>
+// Instructions of the block before the one at cpu.watch_rip; all where that is not inside it.
+unsigned before_watched(const Cpu& cpu, const Block& block) {
+  const uint64_t offset = cpu.watch_rip - cpu.rip;
+  if (offset == 0 || offset >= block.bytes) return block.count;
+  const Uop* op = block.uops.get();
+  while (op->index_in_block < block.count && op->offset < offset) ++op;
+  return op->offset == offset ? op->index_in_block : block.count;
+}
+
+// How many instructions of the block fit before the deadlines and the watched address; at least one. A stall may still cut it shorter
+// (block_cut.h).
+template <TimeMode kMode, Watch kWatch>
 inline unsigned fitting(const Cpu& cpu, const Block& block) {
-  const auto count = static_cast<unsigned>(std::min<uint64_t>(block.count, cpu.deadline - cpu.counters.instructions));
+  auto count = static_cast<unsigned>(std::min<uint64_t>(block.count, cpu.deadline - cpu.counters.instructions));
+  if constexpr (kWatch == Watch::kOn) count = std::min(count, before_watched(cpu, block));
   if constexpr (kMode == TimeMode::kDetailed) {
     const uint64_t room = cpu.cycle_deadline - cpu.now().value;
     const uint32_t* cycles = block.cycles_before.get();
@@ -71,8 +83,11 @@ inline unsigned fitting(const Cpu& cpu, const Block& block) {
   return count;
 }
 
-template <TimeMode kMode>
-inline bool reached_deadline(const Cpu& cpu) {
+template <TimeMode kMode, Watch kWatch>
+inline bool must_come_back(const Cpu& cpu) {
+  if constexpr (kWatch == Watch::kOn) {
+    if (cpu.rip == cpu.watch_rip && cpu.counters.instructions >= cpu.watch_from) return true;
+  }
   return cpu.counters.instructions >= cpu.deadline || (kMode == TimeMode::kDetailed && cpu.now().value >= cpu.cycle_deadline);
 }
 
@@ -168,7 +183,7 @@ void remember(const Cpu& cpu, Block* from, Block* to) {
   link = {.rip = cpu.rip, .generation = link_generation(cpu), .block = to, .fetch_key = cpu.fetch_key};
 }
 
-template <TimeMode kMode>
+template <TimeMode kMode, Watch kWatch>
 Stop run_in(Cpu& cpu) {
   cpu.stop = StopNone{};
   Block* from = nullptr;   // last cached block that ran whole: only such a one is linked
@@ -181,7 +196,7 @@ Stop run_in(Cpu& cpu) {
       from = nullptr;
     }
     if (cpu.halted) return StopHalt{(cpu.system_flags & rflags::kIf) != 0};
-    if (reached_deadline<kMode>(cpu)) return StopLimit{};
+    if (must_come_back<kMode, kWatch>(cpu)) return StopLimit{};
     if (cpu.want_single || needs_single(cpu)) [[unlikely]] {
       execute_single<kMode>(cpu);
       from = nullptr;
@@ -200,7 +215,7 @@ Stop run_in(Cpu& cpu) {
       if (from && from_generation == cpu.code.generation() && block->bytes) remember(cpu, from, block);
     }
     ++cpu.mmu.counters.fetch_accesses;
-    const unsigned count = fitting<kMode>(cpu, *block);
+    const unsigned count = fitting<kMode, kWatch>(cpu, *block);
     if (count == block->count) [[likely]] {
       from_generation = cpu.code.generation();
       execute<kMode>(cpu, *block);
@@ -233,7 +248,14 @@ Stop step_in(Cpu& cpu) {
 
 }  // namespace
 
-Stop run(Cpu& cpu) { return cpu.time.detailed() ? run_in<TimeMode::kDetailed>(cpu) : run_in<TimeMode::kFast>(cpu); }
+Stop run(Cpu& cpu) {
+  if (cpu.now().value >= cpu.preemption_deadline) {
+    vmx::preemption_timer_expired(cpu);
+    return cpu.stop;
+  }
+  if (cpu.watching) return cpu.time.detailed() ? run_in<TimeMode::kDetailed, Watch::kOn>(cpu) : run_in<TimeMode::kFast, Watch::kOn>(cpu);
+  return cpu.time.detailed() ? run_in<TimeMode::kDetailed, Watch::kOff>(cpu) : run_in<TimeMode::kFast, Watch::kOff>(cpu);
+}
 Stop step(Cpu& cpu) { return cpu.time.detailed() ? step_in<TimeMode::kDetailed>(cpu) : step_in<TimeMode::kFast>(cpu); }
 
 // --- how handlers end -------------------------------------------------------------------------------------------------

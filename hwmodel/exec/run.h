@@ -10,8 +10,8 @@
 namespace ringside::hw {
 
 // Runs until cpu.deadline (StopLimit), a stop (port, MMIO, triple fault, debug) or HLT (StopHalt). Exceptions and interrupts are delivered
-// on the way. Interrupts and the deadlines are exact to the instruction, whatever the block structure. Fast and detailed mode (cpu.time) are two
-// instances of the same loop.
+// on the way. Interrupts and the deadlines are exact to the instruction, whatever the block structure. Fast and detailed mode (cpu.time), with and
+// without an address to watch for, are instances of the same loop.
 Stop run(Cpu& cpu);
 // Exactly one instruction (or one exception or interrupt delivery). StopNone if it went normally.
 Stop step(Cpu& cpu);

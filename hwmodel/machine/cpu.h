@@ -118,6 +118,9 @@ class Cpu : public CpuState {
   Block* block = nullptr;            // executing
   uint64_t deadline = ~0ull;         // in counters.instructions: the block that would pass it is cut short
   uint64_t cycle_deadline = ~0ull;   // in modelled time, likewise; watched in detailed mode only
+  uint64_t preemption_deadline = ~0ull;  // non-root mode: modelled time at which the VMX preemption timer reaches zero
+  bool watching = false;             // the loop comes back before the instruction at watch_rip, if reached after watch_from instructions
+  uint64_t watch_rip = 0, watch_from = 0;
   bool may_cut = false;              // detailed mode: a block executes, and ends early if a stall passes the deadline (exec/block_cut.h)
   std::vector<Handler> uncut;        // its handlers before that; empty: it was not cut
   bool attention = false;            // something other than the deadline wants a look between blocks (interrupt lines, signals)

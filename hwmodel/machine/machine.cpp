@@ -62,22 +62,61 @@ void Machine::set_observer(Observer* observer) {
   }
 }
 
+void Machine::set_time_plan(TimePlan plan) {
+  plan_ = std::move(plan);
+  follow_plan();
+}
+
+void Machine::marker_written(uint32_t value) {
+  const ModeChange* change = plan_.next(ModeChange::At::kMarker);
+  if (change && change->value == value) change_mode();
+}
+
+void Machine::change_mode() {
+  set_time_mode(plan_.next()->to);
+  plan_.advance();
+  follow_plan();
+}
+
+// What the plan waits for may be here already. An address counts from the next instruction on, or a change at the address of the one
+// before would come with it.
+void Machine::follow_plan() {
+  Cpu& cpu = *cpus_[0];
+  const ModeChange* at_count = plan_.next(ModeChange::At::kInstructions);
+  if (at_count && cpu.counters.instructions >= at_count->value) return change_mode();
+  const ModeChange* at_address = plan_.next(ModeChange::At::kAddress);
+  if (cpu.watching && at_address && cpu.rip == cpu.watch_rip && cpu.counters.instructions >= cpu.watch_from) {
+    cpu.watching = false;
+    return change_mode();
+  }
+  if (at_address && !cpu.watching) {
+    cpu.watch_rip = at_address->value;
+    cpu.watch_from = cpu.counters.instructions + 1;
+  }
+  cpu.watching = at_address != nullptr;
+}
+
+// Of the timers, and of the preemption timer in non-root mode.
+Cycles Machine::next_deadline() const { return std::min(clock_->next_deadline(), Cycles(cpus_[0]->preemption_deadline)); }
+
 // Where the loop must come back: at the caller's limit, the next timer, or the end of a slice. In instructions, and the timer in time
 // too for detailed mode.
 void Machine::shorten_deadline() {
   Cpu& cpu = *cpus_[0];
   const uint64_t count = cpu.counters.instructions;
-  const Cycles time = now(), next = clock_->next_deadline();
+  const Cycles time = now(), next = next_deadline();
   const uint64_t until_timer = next > time ? next - time : 0;
   const uint64_t timer = until_timer > ~0ull - count ? ~0ull : count + until_timer;
-  cpu.deadline = std::min({instruction_limit_, timer, count + kSlice});  // an instruction takes a cycle at least
+  const ModeChange* change = plan_.next(ModeChange::At::kInstructions);
+  const uint64_t limit = change ? std::min(instruction_limit_, change->value) : instruction_limit_;
+  cpu.deadline = std::min({limit, timer, count + kSlice});  // an instruction takes a cycle at least
   cpu.cycle_deadline = next.value;
 }
 
 // HLT: modelled time jumps to the next timer event. False: nothing will ever wake the CPU.
 bool Machine::skip_idle_time(Cpu& cpu) {
-  const bool can_wake = (cpu.system_flags & rflags::kIf) || chipset_->nmi_pending(cpu.id);
-  const Cycles time = now(), next = clock_->next_deadline();
+  const bool can_wake = (cpu.system_flags & rflags::kIf) || chipset_->nmi_pending(cpu.id) || cpu.preemption_deadline != ~0ull;
+  const Cycles time = now(), next = next_deadline();
   if (!can_wake) return false;
   if (chipset_->interrupt_pending(cpu.id)) {
     cpu.attention = true;
@@ -108,6 +147,7 @@ Stop Machine::run(unsigned i, uint64_t instruction_limit) {
   for (unsigned idle_turns = 0; idle_turns < kIdleTurns;) {
     clock_->run_due(now());
     if (yield_.exchange(false)) return StopNone{};
+    follow_plan();
     shorten_deadline();
     const uint64_t before = cpu.counters.instructions;
     const Stop stop = hw::run(cpu);

@@ -11,6 +11,7 @@
 #include "hwmodel/cost/profile.h"
 #include "hwmodel/exec/code_cache.h"
 #include "hwmodel/machine/cpu.h"
+#include "hwmodel/machine/time_plan.h"
 #include "hwmodel/platform/chipset.h"
 #include "hwmodel/platform/timer_queue.h"
 
@@ -45,12 +46,16 @@ class Machine {
   // --- time in detail (cost/cpu_time.h), of CPU 0 -------------------------------------------------------------------------------------
   // Detailed mode needs costs in the machine's configuration. Between runs only.
   void set_time_mode(TimeMode mode);
+  // Changes of the mode while the machine runs.
+  void set_time_plan(TimePlan plan);
+  void marker_written(uint32_t value);
   TimeMode time_mode() const { return cpus_[0]->time.mode(); }
   // Time passes for what the monitor does: `times` operations at the profile's price, or cycles of a category. Nothing in fast mode.
   void charge(Primitive primitive, uint64_t times = 1) { cpus_[0]->time.charge(primitive, times); }
   void charge(CycleCategory category, uint64_t cycles) { cpus_[0]->time.charge(category, cycles); }
   // Where the time spent in detailed mode went; the categories sum to detailed_time().
   const CycleAccount& account() const { return cpus_[0]->time.account(); }
+  void assert_balances() const { cpus_[0]->time.assert_balances(now()); }
   Cycles detailed_time() const { return cpus_[0]->time.detailed_time(now()); }
 
   // Runs CPU `i` until it stops, `instruction_limit` (of its counter) is reached (StopLimit), or `yield` was asked for (StopNone).
@@ -68,6 +73,9 @@ class Machine {
  private:
   Machine(PhysicalMemory memory, const MachineConfig& config);
   void shorten_deadline();
+  Cycles next_deadline() const;
+  void follow_plan();
+  void change_mode();
   bool skip_idle_time(Cpu& cpu);
 
   PhysicalMemory memory_;
@@ -79,6 +87,7 @@ class Machine {
   std::vector<Stop> last_stop_;
   uint64_t instruction_limit_ = ~0ull;
   uint64_t idle_cycles_ = 0;
+  TimePlan plan_;
   std::atomic<bool> yield_{false};
 };
 

@@ -38,6 +38,14 @@ void set_gates(Cpu& cpu, bool on) {
   cpu.mode_changed();
 }
 
+// [SDM 3C 26.5.1 "VMX-Preemption Timer"]: counts down by one whenever bit kPreemptionTimerShift of the TSC changes; at zero the guest exits,
+// before its first instruction if zero is what was loaded. The TSC counted is the processor's own, which is modelled time.
+uint64_t preemption_deadline(const Cpu& cpu, const ControlBlock& block) {
+  if (!block.pin(pin::kPreemptionTimer)) return ~0ull;
+  if (block.preemption_timer == 0) return cpu.now().value;
+  return ((cpu.now().value >> kPreemptionTimerShift) + block.preemption_timer) << kPreemptionTimerShift;
+}
+
 // [SDM 3C 27.6 "Event Injection"].
 void inject(Cpu& cpu, EventInfo& event) {
   const EventInfo e = event;
@@ -71,6 +79,7 @@ std::optional<EntryFailure> enter(Cpu& cpu, ControlBlock& block) {
   else cpu.mmu.flush_all();
   set_gates(cpu, true);
   cpu.interrupt_waiting = block.primary(primary::kInterruptWindow);
+  cpu.preemption_deadline = preemption_deadline(cpu, block);
   if (block.injection.valid) {
     cpu.begin_delivery();
     inject(cpu, block.injection);
@@ -82,6 +91,7 @@ std::optional<EntryFailure> enter(Cpu& cpu, ControlBlock& block) {
 void leave(Cpu& cpu) {
   cpu.guest = nullptr;
   cpu.interrupt_waiting = false;
+  cpu.preemption_deadline = ~0ull;
   set_gates(cpu, false);
 }
 
@@ -113,6 +123,8 @@ bool nested_violation(Cpu& cpu, uint64_t linear) {
   cpu.guest->exit_linear_valid = true;
   return false;
 }
+
+void preemption_timer_expired(Cpu& cpu) { exit_without_instruction(cpu, ExitReason::kPreemptionTimer); }
 
 void exit_without_instruction(Cpu& cpu, ExitReason reason) { record_exit(cpu, reason, 0); }
 

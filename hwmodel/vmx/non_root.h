@@ -35,6 +35,8 @@ bool exception_exits(Cpu& cpu, const PendingEvent* during);
 void note_interrupted_delivery(Cpu& cpu, const PendingEvent& event);
 // A walk ended in a nested violation or misconfiguration: sets the stop. Returns false, as accesses do.
 bool nested_violation(Cpu& cpu, uint64_t linear);
+// Modelled time has reached cpu.preemption_deadline, in non-root mode. Comes before interrupts and windows [SDM 3C 26.2].
+void preemption_timer_expired(Cpu& cpu);
 // A triple fault, an external interrupt of the host, an open interrupt window: exits without an instruction.
 void exit_without_instruction(Cpu& cpu, ExitReason reason);
 

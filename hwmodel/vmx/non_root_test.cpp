@@ -220,3 +220,72 @@ TEST_CASE("code decoded for non-root mode and for root mode do not mix") {
   g.cpu.stop = StopNone{};
   CHECK(std::holds_alternative<StopHalt>(hw::run(g.cpu)));  // native: CPUID just runs
 }
+
+// --- the preemption timer -----------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+// Runs with the deadlines a machine would set; time is instructions here.
+Stop resume_with_timer(Guest& g, uint32_t ticks) {
+  g.block.pin_controls |= vmx::pin::kPreemptionTimer;
+  g.block.preemption_timer = ticks;
+  REQUIRE_FALSE(vmx::enter(g.cpu, g.block).has_value());
+  Stop stop = StopLimit{};
+  for (int turn = 0; turn < 2 && std::holds_alternative<StopLimit>(stop); ++turn) {
+    g.cpu.deadline = std::min(g.cpu.preemption_deadline, g.cpu.counters.instructions + 1000);
+    stop = hw::run(g.cpu);
+  }
+  vmx::leave(g.cpu);
+  return stop;
+}
+
+bool expired(const Guest& g, const Stop& stop) {
+  return std::holds_alternative<StopVmExit>(stop) && g.block.exit_reason == ExitReason::kPreemptionTimer && g.block.exit_qualification == 0;
+}
+
+}  // namespace
+
+TEST_CASE("preemption timer: counts the TSC's bit 5, and exits with reason 52 when it has counted down") {
+  for (const uint64_t start : {0u, 1u, 31u, 32u, 45u}) {
+    for (const uint32_t ticks : {1u, 2u, 7u}) {
+      Guest g{0xeb, 0xfe};  // jmp to itself
+      g.cpu.deadline = start;
+      hw::run(g.cpu);
+      const Stop stop = resume_with_timer(g, ticks);
+      CHECK(expired(g, stop));
+      CHECK(g.cpu.now().value == (start / 32 + ticks) * 32);
+      CHECK(g.cpu.rip == at::kCode);
+      CHECK(g.cpu.preemption_deadline == ~0ull);  // root mode has no such timer
+    }
+  }
+}
+
+TEST_CASE("preemption timer: zero exits before the guest's first instruction, and before an interrupt of the host") {
+  Guest g{kNop, kNop};
+  g.block.pin_controls |= vmx::pin::kExternalInterruptExiting;
+  g.cpu.host_interrupt = g.cpu.attention = true;
+  const Stop stop = resume_with_timer(g, 0);
+  CHECK(expired(g, stop));
+  CHECK(g.cpu.counters.instructions == 0);
+  CHECK(g.cpu.rip == at::kCode);
+}
+
+TEST_CASE("preemption timer: an event to inject is delivered before it expires") {
+  Guest g{kNop};
+  g.put(at::kHandlers + 16 * 32, {kNop});
+  g.block.injection = {.valid = true, .type = vmx::EventType::kExternalInterrupt, .vector = 32};
+  g.cpu.system_flags |= rflags::kIf;
+  const Stop stop = resume_with_timer(g, 0);
+  CHECK(expired(g, stop));
+  CHECK(g.handler() == 32);
+}
+
+TEST_CASE("preemption timer: other exits come first where they are earlier, and without the control it never expires") {
+  Guest g{kNop, 0x0f, 0xa2};
+  const Stop stop = resume_with_timer(g, 5);
+  CHECK(std::holds_alternative<StopVmExit>(stop));
+  CHECK(g.block.exit_reason == ExitReason::kCpuid);
+  Guest h{0xeb, 0xfe};
+  h.block.preemption_timer = 1;
+  CHECK(std::holds_alternative<StopLimit>(h.resume(500)));
+}
