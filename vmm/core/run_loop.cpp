@@ -188,7 +188,7 @@ class RunLoop {
     outcome_.totals.wall_time = SteadyClock::now() - wall_start_;
     const bool guest_is_fine = end == RunEnd::kPoweredOff || end == RunEnd::kResetRequested || end == RunEnd::kDebugExit ||
                                end == RunEnd::kRecordingFailed;
-    if (!guest_is_fine) outcome_.post_mortem = post_mortem();
+    if (!guest_is_fine && options_.bad_ends == BadEnds::kExplain) outcome_.post_mortem = post_mortem();
     record_counters();
     recorder_.on_run_end(machine_.clock().now(), outcome_);
   }

@@ -15,9 +15,12 @@
 
 namespace ringside::vmm {
 
+enum class BadEnds : uint8_t { kExplain, kTell };  // with a post-mortem, or only which end it was
+
 struct RunOptions {
   RunLimits limits;
   size_t kept_exits = 16;                                      // for the post-mortem
+  BadEnds bad_ends = BadEnds::kExplain;
   std::optional<std::chrono::nanoseconds> counter_interval;    // machine counters into the trace this often (host time)
 };
 

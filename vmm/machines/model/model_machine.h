@@ -5,9 +5,11 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "hwmodel/machine/machine.h"
+#include "vmm/core/guest_state.h"
 #include "vmm/core/machine.h"
 
 namespace ringside::vmm {
@@ -29,6 +31,9 @@ class ModelVcpu : public Vcpu {
   void interrupt() noexcept override;
   uint64_t instructions() const override { return cpu().counters.instructions; }
   bool peek_translate(GuestVirtual linear, GuestPhysical& physical) override;
+  // The processor as the guest believes it to be, between two instructions. Nothing where that cannot be told here: an event is on its way
+  // into the guest, which takes it before its next instruction.
+  virtual std::optional<GuestState> guest_state() { return guest_state_of(cpu()); }
   // Counters of what runs the guest, beside the CPU's own; none where nothing sits between.
   virtual std::vector<NamedCounter> technique_counters() const { return {}; }
 

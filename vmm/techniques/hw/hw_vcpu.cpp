@@ -59,6 +59,13 @@ Result<void> HwVcpu::set_registers(const Registers& registers) {
   return success();
 }
 
+std::optional<GuestState> HwVcpu::guest_state() {
+  if (installed_ && (block_->injection.valid || (machine_.chipset().interrupt_pending(index_) && takes_interrupts()))) return std::nullopt;
+  GuestState state = guest_state_of(cpu());
+  state.registers = registers().value();
+  return state;
+}
+
 std::vector<NamedCounter> HwVcpu::technique_counters() const {
   std::vector<NamedCounter> all{{"vm_exits", exits_}, {"vm_entries", entries_}, {"emulated_instructions", emulated_}, {"injected_events", injected_},
                                 {"hypercalls", hypercalls_}, {"host_switches", host_switches_}};
@@ -129,6 +136,10 @@ Result<Exit> HwVcpu::refused(const vmx::EntryFailure& failure) {
 
 // --- interrupts -------------------------------------------------------------------------------------------------------------------------
 
+bool HwVcpu::takes_interrupts() const {
+  return (cpu().system_flags & hw::rflags::kIf) && !cpu().interrupt_shadow && !block_->injection.valid;
+}
+
 // What the controllers hold is injected if the guest can take it now; otherwise the guest exits as soon as it can.
 void HwVcpu::prepare_injection() {
   hw::Cpu& c = cpu();
@@ -136,8 +147,7 @@ void HwVcpu::prepare_injection() {
   block_->primary_controls &= ~vmx::primary::kInterruptWindow;
   hw::Chipset& chipset = machine_.chipset();
   if (!chipset.interrupt_pending(index_)) return;
-  const bool open = (c.system_flags & hw::rflags::kIf) && !c.interrupt_shadow && !block_->injection.valid;
-  if (!open) {
+  if (!takes_interrupts()) {
     block_->primary_controls |= vmx::primary::kInterruptWindow;
     return;
   }
@@ -193,6 +203,7 @@ hw::Stop HwVcpu::handle_exit() {
     case ExitReason::kEptMisconfiguration: return handle_nested_fault();
     case ExitReason::kHlt:
       c.rip += block_->exit_instruction_length;
+      ++c.counters.instructions;
       c.interrupt_shadow = 0;
       return handle_halt();
     case ExitReason::kVmcall: return handle_hypercall();

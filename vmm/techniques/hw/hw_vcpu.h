@@ -28,11 +28,13 @@ class HwVcpu final : public ModelVcpu {
   Result<Exit> run(const RunBounds& bounds) override;
   Result<Registers> registers() override;
   Result<void> set_registers(const Registers& registers) override;
+  std::optional<GuestState> guest_state() override;
   std::vector<NamedCounter> technique_counters() const override;
 
  private:
   Result<Exit> enter_guest(const RunBounds& bounds);
   Result<Exit> refused(const hw::vmx::EntryFailure& failure);
+  bool takes_interrupts() const;
   void prepare_injection();
   hw::Stop handle_exit();
   hw::Stop handle_exception();
