@@ -120,6 +120,13 @@ void look_at_nested_paging(const HostPaths& paths, HostReport& r) {
   say(on ? NestedPaging::kOn : NestedPaging::kOff, tr(on ? "vmm.host.nested-on" : "vmm.host.nested-off", name, *value));
 }
 
+void try_ring_stub(const HostPaths& paths, HostReport& r) {
+  if (!r.kvm_usable) return;
+  Result<RingProbe> probe = probe_ring(paths.kvm_device);
+  r.lines.push_back({"ring_stub", tr("vmm.host.ring-stub"), probe ? to_text(probe.value()) : probe.error().message});
+  if (probe) r.ring = std::move(probe.value());
+}
+
 }  // namespace
 
 std::string name_of(NestedPaging state) {
@@ -137,6 +144,7 @@ HostReport host_report(const HostPaths& paths) {
   look_at_cpu(paths, report);
   look_at_kvm(paths, report);
   look_at_nested_paging(paths, report);
+  try_ring_stub(paths, report);
   report.lines.push_back({"without_kvm", tr("vmm.host.without-kvm"), tr("vmm.host.model-works")});
   return report;
 }

@@ -1,10 +1,13 @@
-// What this host can do for Ringside, and how that is known: data and one sentence a fact, for `ringside doctor`. Looks only at
-// files and at /dev/kvm; changes nothing.
+// What this host can do for Ringside, and how that is known: data and one sentence a fact, for `ringside doctor`. Looks at files and at
+// /dev/kvm, and tries the ring-0 stub in a virtual machine of its own; changes nothing.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "vmm/machines/kvm/ring/ring_probe.h"
 
 namespace ringside::vmm {
 
@@ -26,10 +29,11 @@ struct HostReport {
   std::string kvm_backend;                 // the module behind /dev/kvm: kvm_intel, kvm_amd or another kvm_*; "" unknown
   std::vector<std::string> kvm_missing;    // capabilities this program would use and does without
   NestedPaging nested_paging = NestedPaging::kUnknown;
+  std::optional<RingProbe> ring;           // where the stub could be tried
 
   // In words: what holds, why it can't be used, how it is known, and the way out.
   struct Line {
-    std::string key;                       // stable, for JSON: cpu, virtualization, kvm, nested_paging, without_kvm
+    std::string key;                       // stable, for JSON: cpu, virtualization, kvm, nested_paging, ring_stub, without_kvm
     std::string title, text;
   };
   std::vector<Line> lines;

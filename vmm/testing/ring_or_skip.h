@@ -46,15 +46,6 @@ struct RingBench {
   }
 };
 
-inline RingPages pages_of(const RingWorld& world) {
-  RingPages pages;
-  for (size_t i = 0; i < pages.gdt.size(); ++i) {
-    pages.gdt[i] = world.part_page(ring_layout::kGdt + i * kPageSize);
-    pages.stub[i] = world.part_page(ring_layout::kStub + i * kPageSize);
-  }
-  return pages;
-}
-
 inline std::unique_ptr<RingBench> ring_or_skip() {
   if (const auto system = KvmSystem::open(); !system) {
     std::cout << "SKIPPED: " << system.error().message << "\n";
@@ -65,7 +56,8 @@ inline std::unique_ptr<RingBench> ring_or_skip() {
   if (!world) FAIL(world.error().message);
   bench->world = std::move(world.value());
   bench->clock = std::make_unique<HostClock>();
-  auto cpu = KvmRingCpu::create(bench->world->memory(), pages_of(*bench->world), bench->world->model(), *bench->clock);
+  const RingPages pages = ring_pages([&](uint64_t offset) { return bench->world->part_page(offset); });
+  auto cpu = KvmRingCpu::create(bench->world->memory(), pages, bench->world->model(), *bench->clock);
   if (!cpu) FAIL(cpu.error().message);
   bench->cpu = std::move(cpu.value());
   bench->controls = bench->world->controls();

@@ -1,5 +1,5 @@
 // `ringside doctor`: what this host can do for Ringside, in words: the processor, virtualization, /dev/kvm and why it cannot be used,
-// nested paging and how that is known, and what works without KVM.
+// nested paging and how that is known, what the ring-0 stub finds, and what works without KVM.
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -22,6 +22,10 @@ nlohmann::ordered_json to_json(const vmm::HostReport& report) {
                                  {"kvm_backend", report.kvm_backend},
                                  {"kvm_missing", report.kvm_missing},
                                  {"nested_paging", vmm::name_of(report.nested_paging)}};
+  if (const auto& ring = report.ring) {
+    json["ring_stub"] = {{"trap_us", ring->trap}, {"system_call_us", ring->system_call}, {"root_load_us", ring->root_load}, {"edit_us", ring->edit}};
+    for (const auto& fact : ring->facts) json["ring_stub"]["as_on_ordinary_hosts"][fact.name] = fact.holds;
+  }
   for (const auto& line : report.lines) json["sentences"][line.key] = line.text;
   return json;
 }

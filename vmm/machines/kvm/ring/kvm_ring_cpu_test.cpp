@@ -1,9 +1,9 @@
 // RingCpu on /dev/kvm: small programs at CPL 3 of the real processor, and what comes back of them. What hosts differ in (selectors read, CPUID,
 // CR0.TS ...) is ring_probe's; here is what a monitor relies on everywhere. Times are printed, never judged.
-#include <sys/resource.h>
-
 #include <thread>
 
+#include "traces/base/text.h"
+#include "vmm/machines/kvm/ring/ring_probe.h"
 #include "vmm/testing/ring_or_skip.h"
 
 using namespace ringside;
@@ -541,6 +541,25 @@ TEST_CASE("what cannot be is said in words: a root without the monitor's part, a
   REQUIRE_FALSE(outside);
   CHECK(outside.error().code == ExitCode::kHost);
   CHECK(outside.error().message.find("0x300000") != std::string::npos);
+}
+
+TEST_CASE("the probe finds the same each time, and says each fact that doesn't hold") {
+  if (!ring_or_skip()) return;
+  const auto first = probe_ring(), second = probe_ring();
+  REQUIRE(first);
+  REQUIRE(second);
+  CHECK(first.value().trap > 0);
+  REQUIRE(first.value().facts.size() == second.value().facts.size());
+  const std::string text = to_text(first.value());
+  for (size_t i = 0; i < first.value().facts.size(); ++i) {
+    const RingFact& fact = first.value().facts[i];
+    CAPTURE(fact.name);
+    CHECK(fact.holds == second.value().facts[i].holds);
+    const std::string sentence = text::tr(fact.text_key);
+    CHECK(sentence.find("vmm.") == std::string::npos);  // there is a text
+    CHECK((text.find(sentence) == std::string::npos) == fact.holds);
+  }
+  CHECK_FALSE(first.value().holds("no such fact"));
 }
 
 TEST_CASE("round trips, timed") {

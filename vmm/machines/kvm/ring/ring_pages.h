@@ -19,6 +19,17 @@ struct RingPages {
   RingPageList gdt{}, stub{};
 };
 
+// `machine(offset)` tells the machine address of the page at an offset into the monitor's part.
+template <class Machine>
+RingPages ring_pages(Machine&& machine) {
+  RingPages pages;
+  for (size_t i = 0; i < pages.gdt.size(); ++i) {
+    pages.gdt[i] = machine(ring_layout::kGdt + i * kPageSize);
+    pages.stub[i] = machine(ring_layout::kStub + i * kPageSize);
+  }
+  return pages;
+}
+
 // Such a list seen as one stretch of bytes. Nothing read or written through it may cross a page.
 class RingArea {
  public:
