@@ -68,7 +68,7 @@ TEST_CASE("flat images that cannot work are refused") {
 TEST_CASE("start modes and guest kinds have names, and unknown ones are refused with the choices") {
   for (const StartMode mode : {StartMode::kReal, StartMode::kProtected, StartMode::kLong}) CHECK(start_mode_of(name_of(mode)).value() == mode);
   CHECK(contains(start_mode_of("virtual").error().message, "protected"));
-  for (const GuestKind kind : {GuestKind::kLinux, GuestKind::kMultiboot1, GuestKind::kFlat}) CHECK(guest_kind_of(name_of(kind)).value() == kind);
+  for (const GuestKind kind : {GuestKind::kLinux, GuestKind::kMultiboot1, GuestKind::kFlat, GuestKind::kPv}) CHECK(guest_kind_of(name_of(kind)).value() == kind);
   CHECK(contains(guest_kind_of("windows").error().message, "multiboot"));
 }
 

@@ -10,6 +10,7 @@
 #include "traces/base/text.h"
 #include "vmm/boot/elf_image.h"
 #include "vmm/boot/linux_header.h"
+#include "vmm/boot/pv_guest.h"
 
 namespace ringside::vmm {
 
@@ -34,18 +35,20 @@ std::string_view name_of(GuestKind kind) {
     case GuestKind::kLinux: return "linux";
     case GuestKind::kMultiboot1: return "multiboot";
     case GuestKind::kFlat: return "flat";
+    case GuestKind::kPv: return "pv";
   }
   return "";
 }
 
 Result<GuestKind> guest_kind_of(std::string_view name) {
-  for (const GuestKind kind : {GuestKind::kLinux, GuestKind::kMultiboot1, GuestKind::kFlat})
+  for (const GuestKind kind : {GuestKind::kLinux, GuestKind::kMultiboot1, GuestKind::kFlat, GuestKind::kPv})
     if (name == name_of(kind)) return kind;
   return fail(ExitCode::kUsage, tr("vmm.image.unknown-kind", name));
 }
 
 Result<GuestKind> detect_guest(std::span<const uint8_t> image) {
   if (is_bzimage(image)) return GuestKind::kLinux;
+  if (is_pv_kernel(image)) return GuestKind::kPv;
   if (is_multiboot1(image)) return GuestKind::kMultiboot1;
   if (is_elf(image)) return GuestKind::kLinux;
   return fail(ExitCode::kInput, tr("vmm.image.unrecognised"));
@@ -58,6 +61,7 @@ Result<BootState> load_guest(hw::PhysicalMemory& memory, std::span<const uint8_t
                         {.command_line = options.command_line, .initrd = options.initrd, .decompress = options.decompress, .acpi_rsdp = options.acpi_rsdp});
     case GuestKind::kMultiboot1: return load_multiboot1(memory, image, {.command_line = options.command_line, .modules = options.modules});
     case GuestKind::kFlat: return load_flat(memory, image, options.flat);
+    case GuestKind::kPv: return load_pv_guest(memory, image, {.command_line = options.command_line});
   }
   return fail(ExitCode::kUsage, tr("vmm.image.unrecognised"));
 }

@@ -16,15 +16,15 @@
 
 namespace ringside::vmm {
 
-enum class GuestKind : uint8_t { kLinux, kMultiboot1, kFlat };
+enum class GuestKind : uint8_t { kLinux, kMultiboot1, kFlat, kPv };
 
 // The whole file, or why not in words (missing, unreadable, a folder, empty, larger than `limit` bytes).
 Result<std::vector<uint8_t>> read_image(const std::string& path, uint64_t limit = 4ull << 30);
 
-// "linux", "multiboot", "flat".
+// "linux", "multiboot", "flat", "pv".
 std::string_view name_of(GuestKind kind);
 Result<GuestKind> guest_kind_of(std::string_view name);
-// bzImage, then Multiboot header, then ELF (taken for a vmlinux). Flat images have no mark: asked for, never guessed.
+// bzImage, then a paravirtual kernel's notes, then Multiboot header, then ELF (taken for a vmlinux). Flat images have no mark: asked for, never guessed.
 Result<GuestKind> detect_guest(std::span<const uint8_t> image);
 
 struct GuestOptions {

@@ -48,4 +48,8 @@ constexpr GuestPhysical kDefaultLoad{0x100000};
 // Where a BIOS loads a boot sector.
 constexpr GuestPhysical kBootSector{0x7c00};
 
+// A paravirtual guest's initial tables map this much, and at least so much free memory behind the start structures: what Linux's and the
+// teaching kernel's first steps need before they make tables of their own.
+constexpr uint64_t kPvLeastMapped = 16 << 20, kPvFreeBehind = 1 << 20;
+
 }  // namespace ringside::vmm::layout
