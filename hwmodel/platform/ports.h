@@ -32,6 +32,8 @@ constexpr PortRange kDebugExit{0xf4, 4};     // [QEMU -device isa-debug-exit,iob
 // 0xf0-0xff that every PC reserves and no device of the last thirty years uses; one OUT with an 8-bit immediate reaches
 // it.
 constexpr PortRange kMarker{0xf8, 4};
+// Ringside's block device (vmm/devices/pio_block.h): behind the ACPI block, clear of every ISA device and of the PIIX.
+constexpr PortRange kPioBlock{0xb10, 16};
 
 // The ACPI block, where QEMU and its firmware put theirs; clear of every ISA device.
 constexpr PortRange kAcpiPm{0x600, 12};

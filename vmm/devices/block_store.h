@@ -13,6 +13,7 @@
 namespace ringside::vmm {
 
 constexpr uint64_t kSectorBytes = 512;
+constexpr uint64_t kDefaultDiskSectors = 2048;  // of the RAM disk every guest finds: 1 MiB
 
 class BlockStore {
  public:

@@ -11,6 +11,7 @@
 #include "hwmodel/platform/uart16550.h"
 #include "hwmodel/platform/vga_registers.h"
 #include "vmm/devices/pc_facts.h"
+#include "vmm/devices/pio_block.h"
 
 namespace ringside::vmm {
 
@@ -33,7 +34,9 @@ struct PcDevices::Parts {
         keyboard([&r] { r.ask(RequestKind::kReset); }),
         keyboard_command(keyboard),
         control_a([&r] { r.ask(RequestKind::kReset); }),
-        pci([&r] { r.ask(RequestKind::kReset); }) {}
+        pci([&r] { r.ask(RequestKind::kReset); }),
+        disk(kDefaultDiskSectors),
+        block(disk) {}
 
   Result<void> plug_into(hw::Bus& bus) {
     const auto plug = [&](hw::PortRange range, hw::Device& device) { return bus.claim_ports(range.first, range.count, device); };
@@ -47,6 +50,7 @@ struct PcDevices::Parts {
     BOOST_OUTCOME_TRY(plug(hw::ports::kKeyboardCommand, keyboard_command));
     BOOST_OUTCOME_TRY(plug(hw::ports::kSystemControlA, control_a));
     BOOST_OUTCOME_TRY(plug(hw::ports::kPciConfig, pci));
+    BOOST_OUTCOME_TRY(plug(hw::ports::kPioBlock, block));
     return plug(hw::ports::kVga, vga);
   }
 
@@ -61,6 +65,8 @@ struct PcDevices::Parts {
   hw::FastA20 control_a;
   hw::PciConfig pci;
   hw::VgaRegisters vga;
+  RamDisk disk;
+  PioBlock block;
 };
 
 PcDevices::PcDevices(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}

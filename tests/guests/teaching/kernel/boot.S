@@ -1,4 +1,4 @@
-// From the Multiboot entry (32-bit protected mode, paging off) to kernel_main in 64-bit mode. Native machine only.
+// From the Multiboot entry (32-bit protected mode, paging off) to start_native in 64-bit mode. Native machine only.
 // [Multiboot 0.6.96 3.2 "Machine state"]: EAX = 0x2BADB002, EBX = info structure, interrupts off, no stack, no usable GDT.
         .intel_syntax noprefix
 
@@ -16,7 +16,7 @@ start:
         cli
         cld
         mov esp, offset boot_stack_top
-        mov esi, ebx                        // kernel_main's arguments: edi = magic, esi = info
+        mov esi, ebx                        // start_native's arguments: edi = magic, esi = info
         mov edi, eax
 
         // Long mode needs PAE, EFER.LME, then paging [SDM 3A 9.8.5 "Initializing IA-32e Mode"]. A CPU without it is told apart
@@ -83,7 +83,7 @@ long_mode:
         mov edi, edi                        // the upper halves are undefined after the switch
         mov esi, esi
         xor ebp, ebp
-        call kernel_main
+        call start_native
 1:      hlt
         jmp 1b
 

@@ -5,10 +5,8 @@ static uint16_t users[kMemoryEnd / kPageSize];
 static phys_t pool_start, pool_mark, pool_end;
 static phys_t free_list;
 
-extern uint8_t kernel_end[];
-
-void memory_init(phys_t end) {
-  pool_start = pool_mark = (phys_t)kernel_end;
+void memory_init(phys_t start, phys_t end) {
+  pool_start = pool_mark = start;
   pool_end = (end < kMemoryEnd ? end : kMemoryEnd) & ~(phys_t)kPageMask;
 }
 

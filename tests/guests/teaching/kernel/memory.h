@@ -4,8 +4,8 @@
 
 #include "types.h"
 
-// Hands frames from the end of the kernel up to `end` (cut to kMemoryEnd) to the pool.
-void memory_init(phys_t end);
+// Hands frames from `start`, behind the kernel, up to `end` (cut to kMemoryEnd) to the pool.
+void memory_init(phys_t start, phys_t end);
 
 enum { kMemoryEnd = 16 << 20 };  // what the boot tables map; more than any workload needs
 

@@ -1,6 +1,6 @@
 // The table of privileged operations: everything this kernel needs a CPU at ring 0 for goes through it, as in Linux's
-// paravirt_ops. ops_native.c fills it with the instructions themselves; a paravirtual build links another file with the same
-// name in it, which asks a monitor instead. Nothing above this header executes a privileged instruction.
+// paravirt_ops. ops_native.c fills it with the instructions themselves; the paravirtual build links pv/ops_pv.c in its
+// place, which asks a monitor instead. Nothing above this header executes a privileged instruction.
 #pragma once
 
 #include "types.h"
@@ -10,8 +10,10 @@ struct descriptor_pointer {
   uint64_t base;
 } __attribute__((packed));
 
+enum block_direction { kBlockRead, kBlockWrite };
+
 struct machine_ops {
-  const char *name;
+  bool large_pages;                                      // entries of level 2 may map 2 MiB
 
   // --- set-up ---------------------------------------------------------------------------------------------------------
   void (*init)(void);                                    // descriptor tables, entry points, interrupt controller
@@ -29,8 +31,10 @@ struct machine_ops {
   pte_t (*make_pte)(phys_t frame, uint64_t flags);       // a monitor may need another frame number than ours
   phys_t (*pte_frame)(pte_t entry);
   void (*set_pte)(pte_t *entry, pte_t value);            // one entry of a live table
-  void (*table_born)(phys_t table, unsigned level);      // this frame is now a page table (level 4 = root) ...
-  void (*table_died)(phys_t table);                      // ... and no longer
+  bool (*table_born)(phys_t table, unsigned level);      // this zeroed frame is now a page table (level 4 = root) ...
+  void (*table_died)(phys_t table);                      // ... and no longer; nothing leads to it any more
+  void (*lazy_begin)(void);                              // set_pte may take effect as late as ...
+  void (*lazy_end)(void);                                // ... here: a monitor gets the entries in one batch
   void (*load_root)(phys_t root);                        // CR3; drops all non-global translations
   void (*flush_page)(virt_t address);                    // INVLPG
   virt_t (*fault_address)(void);                         // CR2
@@ -38,6 +42,8 @@ struct machine_ops {
   // --- devices ------------------------------------------------------------------------------------------------------------
   void (*console_write)(const char *text, size_t length);
   uint8_t (*port_in)(uint16_t port);
+  uint64_t (*block_pages)(void);                         // size of the disk; 0: none
+  bool (*block_transfer)(enum block_direction direction, uint64_t page, phys_t frame);
   void (*marker)(uint32_t value);                        // marks a phase in the trace
   void (*power_off)(uint8_t status) __attribute__((noreturn));
 };
@@ -50,9 +56,9 @@ void return_to_user(void);
 // Switches from one kernel stack to another (context.S): no privilege needed, so no operation.
 void context_switch(virt_t *save_sp, virt_t load_sp);
 
-// Options of the native machine, set from the command line before init().
-struct native_options {
-  bool serial, debug_console;  // where the console goes
-  bool sysret;                 // leave a SYSCALL by SYSRET instead of IRETQ
+// What the start of the machine found, for kernel_main.
+struct boot_facts {
+  const char *command_line;  // stays where it is
+  phys_t free_start, free_end;
 };
-extern struct native_options native_options;
+void kernel_main(const struct boot_facts *facts);

@@ -1,5 +1,6 @@
 // machine_ops on a bare machine: the privileged instructions themselves, and the drivers of the PIC, the PIT, the debug
 // console and the UART. The only C file of this kernel that needs ring 0.
+#include "native.h"
 #include "ops.h"
 #include "ports.h"
 #include "quirks.h"
@@ -12,6 +13,11 @@ static inline void out32(uint16_t port, uint32_t value) { __asm__ volatile("outl
 static inline uint8_t in8(uint16_t port) {
   uint8_t value;
   __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+  return value;
+}
+static inline uint32_t in32(uint16_t port) {
+  uint32_t value;
+  __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
   return value;
 }
 static inline void write_msr(uint32_t msr, uint64_t value) {
@@ -151,8 +157,9 @@ static void native_write_task_priority(unsigned priority) { __asm__ volatile("mo
 static pte_t native_make_pte(phys_t frame, uint64_t flags) { return frame | flags; }
 static phys_t native_pte_frame(pte_t entry) { return entry & PTE_FRAME; }
 static void native_set_pte(pte_t *entry, pte_t value) { *(volatile pte_t *)entry = value; }
-static void native_table_born(phys_t table, unsigned level) { (void)table, (void)level; }
+static bool native_table_born(phys_t table, unsigned level) { return (void)table, (void)level, true; }
 static void native_table_died(phys_t table) { (void)table; }
+static void native_lazy(void) {}
 static void native_load_root(phys_t root) { __asm__ volatile("mov %0, %%cr3" : : "r"(root) : "memory"); }
 static void native_flush_page(virt_t address) { __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory"); }
 static virt_t native_fault_address(void) {
@@ -174,6 +181,28 @@ static void native_console_write(const char *text, size_t length) {
   }
 }
 
+// Ringside's block device (vmm/devices/pio_block.h): name a sector, give a command, move 128 words.
+static uint64_t native_block_pages(void) {
+  const uint32_t sectors = in32(kPortBlockSectors);
+  return sectors == 0xffffffff ? 0 : sectors / kSectorsPerPage;  // all ones: nobody answers
+}
+
+static bool native_block_transfer(enum block_direction direction, uint64_t page, phys_t frame) {
+  for (unsigned i = 0; i < kSectorsPerPage; i++) {
+    uint64_t words = kSectorBytes / 4;
+    out32(kPortBlockSector, (uint32_t)(page * kSectorsPerPage + i));
+    if (direction == kBlockRead) {
+      out8(kPortBlockCommand, kBlockCommandRead);
+      __asm__ volatile("rep insl" : "+D"(frame), "+c"(words) : "d"(kPortBlockData) : "memory");
+    } else {
+      __asm__ volatile("rep outsl" : "+S"(frame), "+c"(words) : "d"(kPortBlockData) : "memory");
+      out8(kPortBlockCommand, kBlockCommandWrite);
+    }
+    if (in8(kPortBlockCommand)) return false;
+  }
+  return true;
+}
+
 static void native_marker(uint32_t value) { out32(kPortMarker, value); }
 
 static void __attribute__((noreturn)) native_power_off(uint8_t status) {
@@ -182,7 +211,7 @@ static void __attribute__((noreturn)) native_power_off(uint8_t status) {
 }
 
 const struct machine_ops ops = {
-    .name = "native",
+    .large_pages = true,
     .init = native_init,
     .set_kernel_stack = native_set_kernel_stack,
     .start_timer = native_start_timer,
@@ -196,11 +225,15 @@ const struct machine_ops ops = {
     .set_pte = native_set_pte,
     .table_born = native_table_born,
     .table_died = native_table_died,
+    .lazy_begin = native_lazy,
+    .lazy_end = native_lazy,
     .load_root = native_load_root,
     .flush_page = native_flush_page,
     .fault_address = native_fault_address,
     .console_write = native_console_write,
     .port_in = in8,
+    .block_pages = native_block_pages,
+    .block_transfer = native_block_transfer,
     .marker = native_marker,
     .power_off = native_power_off,
 };

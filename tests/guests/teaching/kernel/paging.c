@@ -17,8 +17,9 @@ static phys_t clock;
 
 static phys_t table_alloc(unsigned level) {
   const phys_t table = frame_alloc_zeroed();
-  if (table) ops.table_born(table, level);
-  return table;
+  if (!table || ops.table_born(table, level)) return table;
+  frame_release(table);
+  return 0;
 }
 
 static void table_free(phys_t table) {
@@ -51,23 +52,35 @@ pte_t *space_entry(struct address_space *space, virt_t address) { return walk(sp
 
 // --- the kernel's half ----------------------------------------------------------------------------------------------------
 
-// The first 2 MiB (where the kernel lies) by pages, so that each has its own rights; the rest of the pool by 2 MiB pages.
+// One page of the kernel's half: the kernel's text is read-only, data is never executable.
+static pte_t kernel_page(phys_t page) {
+  const bool text = page >= (phys_t)kernel_start && page < (phys_t)kernel_text_end;
+  const bool fixed = page < (phys_t)kernel_data && page >= (phys_t)kernel_start;
+  return ops.make_pte(page, PTE_PRESENT | (text ? 0 : PTE_NX) | (fixed ? 0 : PTE_WRITE));
+}
+
+// The first 2 MiB (where the kernel lies) by pages, so that each has its own rights; the rest of the pool by 2 MiB pages where the
+// machine has them. All tables are made before the first is filled: under a monitor a table's own page is special.
 void paging_init(phys_t clock_frame) {
+  enum { kLargePage = 2 << 20, kBlocks = kMemoryEnd / kLargePage };
   clock = clock_frame;
   kernel_space.root = table_alloc(4);
-  const phys_t pdpt = table_alloc(3), fine = table_alloc(1);
+  const phys_t pdpt = table_alloc(3);
   kernel_directory = table_alloc(2);
+  const unsigned fine_blocks = ops.large_pages ? 1 : kBlocks;
+  phys_t fine[kBlocks];
+  for (unsigned block = 0; block < fine_blocks; block++) fine[block] = table_alloc(1);
 
-  for (phys_t page = kPageSize; page < 2 << 20; page += kPageSize) {
-    const bool text = page >= (phys_t)kernel_start && page < (phys_t)kernel_text_end;
-    const bool fixed = page < (phys_t)kernel_data && page >= (phys_t)kernel_start;
-    ops.set_pte(entry_of(fine, page, 1), ops.make_pte(page, PTE_PRESENT | (text ? 0 : PTE_NX) | (fixed ? 0 : PTE_WRITE)));
-  }
-  ops.set_pte(entry_of(kernel_directory, 0, 2), ops.make_pte(fine, PTE_PRESENT | PTE_WRITE));
-  for (phys_t page = 2 << 20; page < kMemoryEnd; page += 2 << 20)
-    ops.set_pte(entry_of(kernel_directory, page, 2), ops.make_pte(page, PTE_PRESENT | PTE_WRITE | PTE_LARGE | PTE_NX));
+  ops.lazy_begin();
+  for (phys_t page = kPageSize; page < (phys_t)fine_blocks * kLargePage; page += kPageSize)
+    ops.set_pte(entry_of(fine[page / kLargePage], page, 1), kernel_page(page));
+  for (phys_t block = 0; block < kBlocks; block++)
+    ops.set_pte(entry_of(kernel_directory, block * kLargePage, 2),
+                block < fine_blocks ? ops.make_pte(fine[block], PTE_PRESENT | PTE_WRITE)
+                                    : ops.make_pte(block * kLargePage, PTE_PRESENT | PTE_WRITE | PTE_LARGE | PTE_NX));
   ops.set_pte(entry_of(pdpt, 0, 3), ops.make_pte(kernel_directory, PTE_PRESENT | PTE_WRITE));
   ops.set_pte(entry_of(kernel_space.root, 0, 4), ops.make_pte(pdpt, PTE_PRESENT | PTE_WRITE));
+  ops.lazy_end();
   space_load(&kernel_space);
 }
 
@@ -139,8 +152,10 @@ static enum fault_outcome copy_on_write(virt_t page, pte_t *entry) {
     copy_page(frame, shared);
     frame_release(shared);
   }
+  ops.lazy_begin();
   ops.set_pte(entry, ops.make_pte(frame, flags));
   ops.flush_page(page);
+  ops.lazy_end();
   return kFaultCopied;
 }
 
@@ -195,9 +210,13 @@ static bool for_each_page(struct address_space *space, virt_t start, virt_t end,
 static bool share_page(pte_t *entry, virt_t page, struct address_space *child) {
   pte_t *copy = walk(child->root, page, kCreate);
   if (!copy) return false;
-  if (*entry & PTE_WRITE) ops.set_pte(entry, (*entry & ~PTE_WRITE) | PTE_COW);
-  frame_ref(ops.pte_frame(*entry));
-  ops.set_pte(copy, *entry);
+  pte_t value = *entry;
+  if (value & PTE_WRITE) {
+    value = (value & ~PTE_WRITE) | PTE_COW;
+    ops.set_pte(entry, value);
+  }
+  frame_ref(ops.pte_frame(value));
+  ops.set_pte(copy, value);
   return true;
 }
 
@@ -212,42 +231,53 @@ static bool drop_page(pte_t *entry, virt_t page, struct address_space *child) {
 bool space_clone(struct address_space *child, struct address_space *parent) {
   if (!space_create(child)) return false;
   bool done = true;
+  ops.lazy_begin();
   for (unsigned i = 0; i < kRegions && done; i++) {
     const struct region *region = &regions[i];
     done = for_each_page(parent, region->start, region->end, child, share_page);
   }
+  ops.lazy_end();
   space_load(parent);  // its translations still say "writable"
   if (!done) space_destroy(child);
   return done;
 }
 
 void space_unmap(struct address_space *space, virt_t first, uint64_t bytes) {
+  ops.lazy_begin();
   for (unsigned i = 0; i < kRegions; i++) {
     const struct region *region = &regions[i];
     if (region->source != kZeroes || first < region->start || first >= region->end) continue;
     const virt_t end = bytes > region->end - first ? region->end : first + bytes;
     for_each_page(space, first & ~(virt_t)kPageMask, end, 0, drop_page);
   }
+  ops.lazy_end();
   space_load(space);
 }
 
-// Must not be the loaded space. Its user tables hang below entry 1 of the level-3 table (the second GiB).
+// Must not be the loaded space. Its user tables hang below entry 1 of the level-3 table (the second GiB). They go from the top down: a
+// table is freed when nothing leads to it.
 void space_destroy(struct address_space *space) {
+  enum { kUserTables = (USER_ARENA_END - USER_START + (2 << 20) - 1) >> 21 };  // no region lies above
+  ops.lazy_begin();
   for (unsigned i = 0; i < kRegions; i++) {
     const struct region *region = &regions[i];
     for_each_page(space, region->start, region->end, 0, drop_page);
   }
+  ops.lazy_end();
   const phys_t pdpt = ops.pte_frame(*entry_of(space->root, USER_START, 4));
   const pte_t user = *entry_of(pdpt, USER_START, 3);
-  if (user & PTE_PRESENT) {
-    const phys_t directory = ops.pte_frame(user);
-    for (virt_t at = USER_START; at < USER_ARENA_END; at += 2 << 20) {  // no region lies above
-      const pte_t entry = *entry_of(directory, at, 2);
-      if (entry & PTE_PRESENT) table_free(ops.pte_frame(entry));
-    }
-    table_free(directory);
+  const phys_t directory = user & PTE_PRESENT ? ops.pte_frame(user) : 0;
+  phys_t tables[kUserTables];
+  for (unsigned i = 0; i < kUserTables && directory; i++) {
+    const pte_t entry = *entry_of(directory, USER_START + ((virt_t)i << 21), 2);
+    tables[i] = entry & PTE_PRESENT ? ops.pte_frame(entry) : 0;
   }
-  table_free(pdpt);
   table_free(space->root);
+  table_free(pdpt);
+  if (directory) {
+    table_free(directory);
+    for (unsigned i = 0; i < kUserTables; i++)
+      if (tables[i]) table_free(tables[i]);
+  }
   space->root = 0;
 }

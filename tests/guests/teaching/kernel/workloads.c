@@ -47,10 +47,28 @@ static void ptemod(uint64_t count) {
   pte_t *entry = space_entry(&kernel_space, page);
   const pte_t value = *entry;
   for (uint64_t i = 0; i < count; i++) {
+    ops.lazy_begin();
     ops.set_pte(entry, i & 1 ? value : value ^ PTE_COW);  // a bit the CPU ignores
     ops.flush_page(page);
+    ops.lazy_end();
   }
   ops.set_pte(entry, value);
+}
+
+// Pages of a pattern written to the disk and read back; the sum of what came back is printed, so every machine must agree on it.
+static void block(uint64_t count) {
+  const uint64_t pages = ops.block_pages();
+  const phys_t out = frame_alloc(), in = frame_alloc();
+  if (!pages || !out || !in) return print("block: no disk\n");
+  uint64_t sum = 0, failures = 0;
+  for (uint64_t i = 0; i < count; i++) {
+    for (unsigned word = 0; word < kPageSize / 8; word++) ((uint64_t *)out)[word] = i * 0x9e3779b97f4a7c15 + word;
+    failures += !ops.block_transfer(kBlockWrite, i * 7 % pages, out);
+    failures += !ops.block_transfer(kBlockRead, i * 7 % pages, in);
+    for (unsigned word = 0; word < kPageSize / 8; word++) sum += ((uint64_t *)in)[word];
+  }
+  failures += ops.block_transfer(kBlockRead, pages, in);  // behind the end: must fail
+  print("block: sum %lx, %lu failures\n", sum, failures);
 }
 
 // Nothing: boots, says so, ends. The base line of all others.
@@ -66,6 +84,7 @@ static const struct workload workloads[] = {
     {"callret", callret, 0, 0, 1000},
     {"divzero", divzero, 0, 0, 100},
     {"ptemod", ptemod, 0, 0, 100},
+    {"block", block, 0, 0, 20},
     {"syscall", 0, user_workload, kUserSyscall, 100},
     {"int80", 0, user_workload, kUserInt80, 100},
     {"pgfault", 0, user_workload, kUserPgfault, 100},
