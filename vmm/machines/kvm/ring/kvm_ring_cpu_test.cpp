@@ -548,7 +548,9 @@ TEST_CASE("the probe finds the same each time, and says each fact that doesn't h
   const auto first = probe_ring(), second = probe_ring();
   REQUIRE(first);
   REQUIRE(second);
-  CHECK(first.value().trap > 0);
+  CHECK(first.value().trap.quartile1 > 0);
+  CHECK(first.value().trap.median >= first.value().trap.quartile1);
+  CHECK(first.value().trap.quartile3 >= first.value().trap.median);
   REQUIRE(first.value().facts.size() == second.value().facts.size());
   const std::string text = to_text(first.value());
   for (size_t i = 0; i < first.value().facts.size(); ++i) {

@@ -80,8 +80,10 @@ Result<void> run() {
   std::printf("%-58s %8.3f ns an iteration\n", "compute loop in a process of the host", per_iteration(host));
   std::printf("%-58s %8.3f ns an iteration, %.3f of it\n", "the same at CPL 3 below the stub", per_iteration(ring), ring / host);
   const RingProbe probe = BOOST_OUTCOME_TRYX(probe_ring());
-  std::printf("%-58s %8.1f us\n%-58s %8.1f us\n", "CLI: trap and back", probe.trap, "SYSCALL and back", probe.system_call);
-  std::printf("%-58s %8.1f us\n%-58s %8.2f us\n", "another root, in an entry", probe.root_load, "a table edit, in an entry", probe.edit);
+  std::printf("%-58s %8.1f us\n%-58s %8.1f us\n", "CLI: trap and back", probe.trap.median, "SYSCALL and back",
+              probe.system_call.median);
+  std::printf("%-58s %8.1f us\n%-58s %8.2f us\n", "another root, in an entry", probe.root_load.median,
+              "a table edit, in an entry", probe.edit.median);
   return success();
 }
 

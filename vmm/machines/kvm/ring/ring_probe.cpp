@@ -103,6 +103,21 @@ class Prober {
     const Outcome umip = BOOST_OUTCOME_TRYX(program({0x0f, 0x01, 0x44, 0x24, 0xf0, 0xfa}, [](RingContext&, RingControls& c) { c.cr4 |= hw::cr4::kUmip; }));  // sgdt
     facts.push_back({"cr4_umip", "vmm.ring.fact.cr4_umip", umip.context.rip == RingWorld::kCode});
 
+    // rdfsbase rax; cli
+    const Outcome bases = BOOST_OUTCOME_TRYX(program({0xf3, 0x48, 0x0f, 0xae, 0xc0, 0xfa}, [](RingContext&, RingControls& c) { c.cr4 &= ~hw::cr4::kFsgsbase; }));
+    facts.push_back({"cr4_fsgsbase", "vmm.ring.fact.cr4_fsgsbase", bases.is(hw::Vector::kUD)});
+
+    // mov rax, the monitor's part; mov eax, [rax]
+    Code load{0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0x8b, 0x00};
+    const uint64_t part = world_->controls().gdt_base;
+    std::memcpy(load.data() + 2, &part, sizeof part);
+    const Outcome upper = BOOST_OUTCOME_TRYX(program(load, usual));
+    const auto* fault = std::get_if<RingException>(&upper.event);
+    facts.push_back({"supervisor_half", "vmm.ring.fact.supervisor_half", fault && (fault->error & 1) != 0});
+
+    const Outcome icebp = BOOST_OUTCOME_TRYX(program({0xf1, 0xfa}, usual));
+    facts.push_back({"icebp", "vmm.ring.fact.icebp", icebp.is(hw::Vector::kDB) && icebp.context.rip == RingWorld::kCode + 1});
+
     // Misaligned with EFLAGS.AC, but without CR0.AM: mov eax, [rsp - 15]; cli
     const Outcome aligned = BOOST_OUTCOME_TRYX(program({0x8b, 0x44, 0x24, 0xf1, 0xfa}, [](RingContext& c, RingControls&) { c.rflags |= hw::rflags::kAc; }));
     facts.push_back({"cr0_am", "vmm.ring.fact.cr0_am", aligned.is(hw::Vector::kGP)});
@@ -119,10 +134,10 @@ class Prober {
     return success();
   }
 
-  // Median time of entries prepared by `prepare`.
+  // Sorted times in microseconds of entries prepared by `prepare`.
   template <class Prepare>
-  Result<double> median(const Code& code, Prepare&& prepare) {
-    std::vector<double> times;
+  Result<std::vector<double>> times(const Code& code, Prepare&& prepare) {
+    std::vector<double> list;
     RingControls controls = world_->controls();
     const RingContext context = world_->context(code);
     for (unsigned i = 0; i < kTrips; ++i) {
@@ -130,23 +145,28 @@ class Prober {
       prepare(controls, flush);
       const auto start = SteadyClock::now();
       BOOST_OUTCOME_TRYV(enter(context, controls, flush));
-      times.push_back(std::chrono::duration<double, std::micro>(SteadyClock::now() - start).count());
+      list.push_back(std::chrono::duration<double, std::micro>(SteadyClock::now() - start).count());
     }
-    std::nth_element(times.begin(), times.begin() + kTrips / 2, times.end());
-    return times[kTrips / 2];
+    std::sort(list.begin(), list.end());
+    return list;
+  }
+
+  // What each costs beyond `base`, `parts` of them in one entry.
+  static void price(RingPrice& price, const std::vector<double>& sorted, double base = 0, double parts = 1) {
+    const auto at = [&](size_t index) { return std::max(0.0, sorted[index] - base) / parts; };
+    price.median = at(kTrips / 2), price.quartile1 = at(kTrips / 4), price.quartile3 = at(kTrips * 3 / 4);
+    price.samples = kTrips;
   }
 
   Result<void> measure(RingProbe& probe) {
     constexpr unsigned kEdits = 32;
     const auto nothing = [](RingControls&, RingFlush&) {};
-    probe.trap = BOOST_OUTCOME_TRYX(median({0xfa}, nothing));
-    probe.system_call = BOOST_OUTCOME_TRYX(median({0x0f, 0x05}, nothing));
-    const double with_root = BOOST_OUTCOME_TRYX(median({0xfa}, [&](RingControls& c, RingFlush&) { c.root ^= world_->root() ^ world_->other_root(); }));
-    const double with_edits = BOOST_OUTCOME_TRYX(median({0xfa}, [&](RingControls&, RingFlush& flush) {
-      for (unsigned i = 0; i < kEdits; ++i) flush.edits.push_back({world_->entry_of(RingWorld::kData)});
-    }));
-    probe.root_load = std::max(0.0, with_root - probe.trap);
-    probe.edit = std::max(0.0, with_edits - probe.trap) / kEdits;
+    price(probe.trap, BOOST_OUTCOME_TRYX(times({0xfa}, nothing)));
+    price(probe.system_call, BOOST_OUTCOME_TRYX(times({0x0f, 0x05}, nothing)));
+    const auto other_root = [&](RingControls& c, RingFlush&) { c.root ^= world_->root() ^ world_->other_root(); };
+    price(probe.root_load, BOOST_OUTCOME_TRYX(times({0xfa}, other_root)), probe.trap.median);
+    const auto some_edits = [&](RingControls&, RingFlush& flush) { flush.edits.assign(kEdits, {world_->entry_of(RingWorld::kData)}); };
+    price(probe.edit, BOOST_OUTCOME_TRYX(times({0xfa}, some_edits)), probe.trap.median, kEdits);
     return success();
   }
 
@@ -167,7 +187,7 @@ Result<RingProbe> probe_ring(const std::string& device) {
 }
 
 std::string to_text(const RingProbe& probe) {
-  std::string text = tr("vmm.ring.probe", probe.trap, probe.system_call, probe.root_load, probe.edit);
+  std::string text = tr("vmm.ring.probe", probe.trap.median, probe.system_call.median, probe.root_load.median, probe.edit.median);
   const bool ordinary = std::all_of(probe.facts.begin(), probe.facts.end(), [](const RingFact& f) { return f.holds; });
   if (ordinary) return text + tr("vmm.ring.probe-ordinary");
   text += tr("vmm.ring.probe-unusual");

@@ -17,9 +17,16 @@ struct RingFact {
   bool holds = false;
 };
 
+// Microseconds, over many times.
+struct RingPrice {
+  std::string_view name;  // a key below sim.calibrate
+  double median = 0, quartile1 = 0, quartile3 = 0;
+  unsigned samples = 0;
+};
+
 struct RingProbe {
-  // Medians in microseconds of a trap of CLI and back, a system call and back, and what one more root load or table edit adds to the entry.
-  double trap = 0, system_call = 0, root_load = 0, edit = 0;
+  // A trap of CLI and back, a system call and back, and what another root and a table edit add to an entry.
+  RingPrice trap{.name = "ring_trap"}, system_call{.name = "ring_syscall"}, root_load{.name = "ring_root"}, edit{.name = "ring_edit"};
   std::vector<RingFact> facts;
   bool holds(std::string_view name) const;
 };
