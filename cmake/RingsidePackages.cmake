@@ -17,6 +17,8 @@ if(NOT ZYDIS_FOUND)
   find_package(zydis REQUIRED)
   add_library(PkgConfig::ZYDIS ALIAS Zydis::Zydis)
 endif()
+# Xbyak, the assembler of the binary translator: headers only.
+find_path(XBYAK_INCLUDE_DIR xbyak/xbyak.h REQUIRED)
 if(RINGSIDE_TESTS)
   find_package(Catch2 REQUIRED)  # 2.13 (Debian 12) or 3 (newer): tests include "tests/catch.h"
   pkg_check_modules(UNICORN IMPORTED_TARGET unicorn)

@@ -157,6 +157,15 @@ DecodeResult decode(std::span<const uint8_t> bytes, DecodeMode mode, unsigned of
   return {DecodeOutcome::kUnimplemented};
 }
 
+const InstructionInfo* row_of(const Decoded& d) {
+  Uop uop;
+  fill_common(d, DecodeMode{.code_size = static_cast<uint8_t>(d.code_size)}, 0, uop);
+  for (const InstructionInfo* info : instruction_rows(d.insn.mnemonic)) {
+    if (info->bind(d, uop)) return info;
+  }
+  return nullptr;
+}
+
 std::string disassemble(std::span<const uint8_t> bytes, unsigned code_size, uint64_t address, unsigned& length) {
   static const ZydisFormatter formatter = [] {
     ZydisFormatter f;

@@ -34,6 +34,8 @@ using Gates = std::array<Uop, 2>;
 DecodeResult decode(std::span<const uint8_t> bytes, DecodeMode mode, unsigned offset, Uop& uop, Gates* gates = nullptr);
 // Fills `out` only; for inspectors and translators. False if the bytes are no instruction.
 bool decode_instruction(std::span<const uint8_t> bytes, unsigned code_size, Decoded& out);
+// The table's row for a decoded instruction; null where it is none we have.
+const InstructionInfo* row_of(const Decoded& d);
 // Intel syntax; "(bad)" where the bytes are no instruction. `length` gets the bytes used (1 for a bad one).
 std::string disassemble(std::span<const uint8_t> bytes, unsigned code_size, uint64_t address, unsigned& length);
 

@@ -42,7 +42,8 @@ enum class Mode : uint8_t { kReal, kProtected, kLong };
 
 class SmallMachine {
  public:
-  explicit SmallMachine(Mode wanted) : mode(wanted), ram(std::move(PhysicalMemory::create(2 << 20).value())), code(ram), cpu(0, ram, code) {
+  explicit SmallMachine(Mode wanted, uint64_t monitor_bytes = 0)
+      : mode(wanted), ram(std::move(PhysicalMemory::create(2 << 20, monitor_bytes).value())), code(ram), cpu(0, ram, code) {
     reset(cpu);
     cpu.segment[kCs] = {.base = 0, .limit = 0xffff, .selector = 0, .rights = 0x93};
     cpu.rip = at::kCode;
