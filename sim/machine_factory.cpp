@@ -9,6 +9,7 @@
 #include "vmm/machines/kvm/kvm_machine.h"
 #include "vmm/machines/model/inside_recorder.h"
 #include "vmm/machines/model/model_machine.h"
+#include "vmm/techniques/deprivileged/deprivileged_machine.h"
 #include "vmm/techniques/hw/hw_machine.h"
 
 namespace ringside::sim {
@@ -72,6 +73,13 @@ vmm::HwOptions hw_options(const Run& run, const hw::MachineConfig& config) {
 
 Result<std::unique_ptr<BuiltMachine>> build_model(const Run& run) {
   const hw::MachineConfig config{.memory_bytes = run.memory, .monitor_bytes = 0, .cpus = 1, .seed = run.seed};
+  if (run.technique == "trap") {
+    vmm::DeprivilegedOptions options;
+    options.machine = config;
+    if (run.monitor_memory) options.monitor_bytes = *run.monitor_memory;
+    auto deprivileged = BOOST_OUTCOME_TRYX(vmm::create_deprivileged_machine(options));
+    return std::make_unique<BuiltModel>(std::move(deprivileged));
+  }
   auto machine = BOOST_OUTCOME_TRYX(run.technique == "hw" ? vmm::create_hw_machine(hw_options(run, config)) : vmm::ModelMachine::create(config));
   return std::make_unique<BuiltModel>(std::move(machine));
 }

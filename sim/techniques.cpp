@@ -12,7 +12,7 @@ constexpr NameFacts kTechniques[] = {
     {"native", Availability::kExists, "sim.technique.native"},
     {"emulate", Availability::kPlanned, "sim.technique.emulate"},
     {"recompile", Availability::kPlanned, "sim.technique.recompile"},
-    {"trap", Availability::kPlanned, "sim.technique.trap"},
+    {"trap", Availability::kExists, "sim.technique.trap"},
     {"bt", Availability::kPlanned, "sim.technique.bt"},
     {"hw", Availability::kExists, "sim.technique.hw"},
     {"pv", Availability::kPlanned, "sim.technique.pv"},

@@ -34,7 +34,8 @@ Result<void> check_combination(const Run& run) {
   const bool hw = run.technique == "hw", model = run.machine == "model";
   if (hw && model && run.paging == "none") return refuse(text::tr("sim.validate.hw_needs_paging"));
   if (hw && !model && run.paging != "none") return refuse(text::tr("sim.validate.kvm_paging", run.paging));
-  if (!hw && run.paging != "none") return refuse(text::tr("sim.validate.paging_needs_hw", run.paging, run.technique));
+  if (run.technique == "trap" && run.paging != "shadow") return refuse(text::tr("sim.validate.trap_needs_shadow"));
+  if (!hw && run.technique != "trap" && run.paging != "none") return refuse(text::tr("sim.validate.paging_needs_hw", run.paging, run.technique));
   return success();
 }
 

@@ -79,9 +79,12 @@ bool locate(Cpu& cpu, uint64_t linear, AccessKind kind, Looker who, Piece& out) 
   return true;
 }
 
-// Stores to pages with decoded code: where the bytes are code, the store must be its block's last act.
+// Stores to pages a monitor traces are told; stores to pages with decoded code: where the bytes are code, the store must be its block's last act.
 bool settle_code(Cpu& cpu, uint8_t* host, unsigned size) {
-  if (!(cpu.memory.page_flags(host) & PhysicalMemory::kHasCode)) return true;
+  const uint8_t flags = cpu.memory.page_flags(host);
+  if (!(flags & PhysicalMemory::kSlowStores)) return true;
+  if ((flags & PhysicalMemory::kTraced) && cpu.store_watcher) cpu.store_watcher->on_traced_store(cpu.memory.address_of(host));
+  if (!(flags & PhysicalMemory::kHasCode)) return true;
   if (!cpu.code.would_change_code(host, size)) return true;
   if (!cpu.in_private_block()) {
     cpu.want_single = true;

@@ -151,7 +151,6 @@ Block* find_block(Cpu& cpu) {
     Fetch fetch;
     if (!fetch_page(cpu, linear, fetch)) return nullptr;
     if (!fetch.host) return block_outside_ram(cpu);
-    if (!(cpu.memory.page_flags(fetch.host) & PhysicalMemory::kHasCode)) cpu.mmu.forbid_fast_writes(fetch.host);
     slot = {linear_page, cpu.mmu.fetch_generation(), &cpu.code.page(fetch.host), fetch.host, cpu.fetch_key};
   }
   if (Block* block = slot.page->find(offset, cpu.decode_mode.key())) return block;
@@ -166,7 +165,9 @@ unsigned peek_code(const Cpu& cpu, uint64_t linear, std::span<uint8_t, 15> out) 
     const Translation t = cpu.mmu.peek(linear + got, AccessKind::kFetch, false);
     const uint8_t* host = t.ok ? cpu.memory.host(t.physical) : nullptr;
     if (!host) break;
-    out[got++] = *host;
+    const auto count = std::min<uint64_t>(out.size() - got, kPageSize - ((linear + got) & (kPageSize - 1)));
+    std::memcpy(out.data() + got, host, count);
+    got += static_cast<unsigned>(count);
   }
   return got;
 }

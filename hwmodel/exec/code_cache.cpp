@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "hwmodel/mmu/mmu.h"
+
 namespace ringside::hw {
 
 bool CodePage::overlaps(unsigned offset, unsigned size) const {
@@ -16,7 +18,11 @@ CodeCache::CodeCache(PhysicalMemory& memory) : memory_(memory), pages_(memory.pa
 CodePage& CodeCache::page(const uint8_t* host_page) {
   auto& slot = pages_[memory_.page_index(host_page)];
   if (!slot) slot = std::make_unique<CodePage>();
-  memory_.page_flags(host_page) |= PhysicalMemory::kHasCode;
+  uint8_t& flags = memory_.page_flags(host_page);
+  if (!(flags & PhysicalMemory::kHasCode)) {
+    for (Mmu* mmu : mmus_) mmu->forbid_fast_writes(host_page);
+    flags |= PhysicalMemory::kHasCode;
+  }
   return *slot;
 }
 

@@ -14,6 +14,8 @@
 
 namespace ringside::hw {
 
+class Mmu;  // mmu/mmu.h
+
 // All that decoding depends on besides the bytes. key(), never 0: 6:5 sensitive | 4 non_root | 3:2 code size | 1:0 stack size + 1.
 struct DecodeMode {
   uint8_t code_size = 64;   // 16, 32, 64
@@ -70,6 +72,10 @@ class CodeCache {
  public:
   explicit CodeCache(PhysicalMemory& memory);
 
+  // Every processor that runs from this cache: a page that comes to hold code must lose the direct write pointers of all of them.
+  void add_processor(Mmu& mmu) { mmus_.push_back(&mmu); }
+  void remove_processor(Mmu& mmu) { std::erase(mmus_, &mmu); }
+
   // Page record of a host page of RAM, created on first use (the page is then flagged kHasCode).
   CodePage& page(const uint8_t* host_page);
   Block* add(CodePage& page, std::unique_ptr<Block> block);
@@ -87,6 +93,7 @@ class CodeCache {
  private:
   void drop(CodePage& page);
   PhysicalMemory& memory_;
+  std::vector<Mmu*> mmus_;
   std::vector<std::unique_ptr<CodePage>> pages_;
   std::vector<std::unique_ptr<Block>> dropped_;
   uint64_t generation_ = 1;

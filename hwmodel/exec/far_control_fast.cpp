@@ -25,9 +25,15 @@ void enter_flat(Cpu& cpu, uint16_t cs, uint16_t ss, unsigned cpl, CodeWidth widt
   enter_target(cpu, {flat_code(cs, cpl, width), rip, cpl});
 }
 
+const Uop* stop_for_monitor(Cpu& cpu, const Uop* op, StopRing0::By by) {
+  cpu.stop = StopRing0{.by = by, .vector = 0, .has_error = false, .error = 0, .address = 0};
+  return stop(cpu, op);
+}
+
 // Intel's: 64-bit mode only.
 const Uop* syscall(Cpu& cpu, const Uop* op) {
   if (!(cpu.efer & efer::kSce) || !cpu.in_64bit_mode()) return raise(cpu, op, Vector::kUD);
+  if (cpu.ring0 == Ring0::kMonitor) return stop_for_monitor(cpu, op, StopRing0::By::kSyscall);
   trap_on_new_flags(cpu);
   const uint64_t flags = cpu.rflags();
   cpu.gpr[kRcx] = cpu.rip_after(op);
@@ -57,6 +63,7 @@ const Uop* sysret(Cpu& cpu, const Uop* op) {
 
 const Uop* sysenter(Cpu& cpu, const Uop* op) {
   if (cpu.in_real_mode() || (cpu.msr.sysenter_cs & 0xfffc) == 0) return raise(cpu, op, Vector::kGP, 0);
+  if (cpu.ring0 == Ring0::kMonitor) return stop_for_monitor(cpu, op, StopRing0::By::kSysenter);
   const bool wide = cpu.in_long_mode();
   cpu.system_flags &= ~(rflags::kVm | rflags::kIf | rflags::kRf);
   cpu.gpr[kRsp] = wide ? cpu.msr.sysenter_esp : static_cast<uint32_t>(cpu.msr.sysenter_esp);

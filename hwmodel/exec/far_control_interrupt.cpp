@@ -9,6 +9,10 @@ namespace ringside::hw {
 namespace {
 
 bool software_interrupt(Cpu& cpu, const Uop* op, uint8_t vector, SoftwareInterrupt kind) {
+  if (cpu.ring0 == Ring0::kMonitor) {
+    cpu.stop = StopRing0{.by = StopRing0::By::kSoftware, .vector = vector, .has_error = false, .error = 0, .address = 0};
+    return false;
+  }
   trap_on_new_flags(cpu);
   return deliver_software(cpu, vector, kind, cpu.rip_after(op));
 }

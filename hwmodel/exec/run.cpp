@@ -110,12 +110,23 @@ void execute_single(Cpu& cpu) {
   if (cpu.counters.instructions != before) after_single(cpu, trap, shadow);
 }
 
+// The exception goes to the monitor that has ring 0.
+After give_to_monitor(Cpu& cpu) {
+  const PendingEvent& e = cpu.pending;
+  cpu.stop = StopRing0{e.software ? StopRing0::By::kSoftware : StopRing0::By::kException, e.vector, e.has_error, e.error, e.cr2};
+  cpu.pending = {};
+  cpu.debug_hits = 0;
+  ++cpu.counters.exceptions;
+  return After::kReturn;
+}
+
 // What the last block left behind: an exception to deliver, a reason to stop, or nothing.
 After settle(Cpu& cpu) {
   if (cpu.stop.index() != 0) return After::kReturn;
   if (!cpu.pending.valid) return After::kGoOn;
   cpu.begin_delivery();
   cpu.replies.clear();
+  if (cpu.ring0 == Ring0::kMonitor) return give_to_monitor(cpu);
   if (cpu.guest && vmx::exception_exits(cpu, nullptr)) return After::kReturn;
   if (deliver_pending(cpu)) return After::kGoOn;
   // A triple fault, or an exit on the way.

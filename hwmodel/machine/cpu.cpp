@@ -18,10 +18,11 @@ Cpu::Cpu(unsigned cpu_id, PhysicalMemory& ram, CodeCache& cache)
     : id(cpu_id), memory(ram), code(cache), mmu(*this, ram), fetch_map(std::make_unique<FetchMap>()), scratch_(private_block()),
       straddle_(private_block()) {
   mmu.time = &time;
+  code.add_processor(mmu);
   mode_changed();
 }
 
-Cpu::~Cpu() = default;
+Cpu::~Cpu() { code.remove_processor(mmu); }
 
 void Cpu::mode_changed() {
   const Segment& cs = segment[kCs];

@@ -53,7 +53,20 @@ struct StopTripleFault {};
 struct StopLimit {};                                                               // the run's instruction or cycle bound
 struct StopVmExit { uint16_t reason; uint64_t qualification; };                      // non-root mode: the control block has the details
 struct StopDebug { uint8_t cause; };                                                // a debugger's request
-using Stop = std::variant<StopNone, StopPort, StopMmio, StopHalt, StopTripleFault, StopLimit, StopVmExit, StopDebug>;
+// Ring 0 belongs to a monitor (Cpu::ring0): what would enter a handler there comes out instead. The instruction has not retired, unless the
+// exception is a trap; of INT n (kSoftware) rip is at the instruction too.
+struct StopRing0 {
+  enum class By : uint8_t { kException, kSoftware, kSyscall, kSysenter } by;
+  uint8_t vector;
+  bool has_error;
+  uint32_t error;
+  uint64_t address;  // of a page fault; of a #DB the bits for DR6
+};
+using Stop = std::variant<StopNone, StopPort, StopMmio, StopHalt, StopTripleFault, StopLimit, StopVmExit, StopDebug, StopRing0>;
+
+// Who answers an exception: handlers of the guest's, through its IDT, or a monitor outside the machine's memory that stands for the code at
+// ring 0 (the bare machine below a monitor, vmm/machines/model/model_ring_cpu.h).
+enum class Ring0 : uint8_t { kGuest, kMonitor };
 
 // Answers to StopPort and StopMmio, consumed in order by the re-executed instruction and dropped when it retires.
 struct IoReplies {
@@ -78,6 +91,13 @@ struct MsrState {
   uint64_t mtrr_fixed[11] = {}, mtrr_base[8] = {}, mtrr_mask[8] = {};
 };
 
+// Whoever keeps something derived from guest memory: shadow tables, translations.
+class StoreWatcher {
+ public:
+  virtual ~StoreWatcher() = default;
+  virtual void on_traced_store(GuestPhysical address) = 0;
+};
+
 class Cpu : public CpuState {
  public:
   Cpu(unsigned id, PhysicalMemory& memory, CodeCache& code);
@@ -99,6 +119,8 @@ class Cpu : public CpuState {
 
   // The control block of the guest being run in non-root mode; null in root mode and on a machine without a monitor.
   vmx::ControlBlock* guest = nullptr;
+  StoreWatcher* store_watcher = nullptr;  // hears of stores to traced pages (PhysicalMemory::kTraced), just before they happen
+  Ring0 ring0 = Ring0::kGuest;
   bool non_root_code = false;   // blocks are decoded with gates before instructions that may exit
 
   PendingEvent pending;

@@ -24,13 +24,14 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config) {
 }
 
 Machine::Machine(PhysicalMemory memory, const MachineConfig& config) : memory_(std::move(memory)), code_(memory_) {
+  if (config.monitor_ram == MonitorRam::kHidden) cpu_memory_.emplace(memory_.without_monitor());
   clock_ = std::make_unique<TimerQueue>([this] { return now(); });
   clock_->on_change = [this] { shorten_deadline(); };
   chipset_ = std::make_unique<Chipset>(*clock_, config.cpus, [this](unsigned i) {
     if (i < cpus_.size()) cpus_[i]->attention = cpus_[i]->host_interrupt = true;
   });
   for (unsigned i = 0; i < config.cpus; ++i) {
-    auto& cpu = *cpus_.emplace_back(std::make_unique<Cpu>(i, memory_, code_));
+    auto& cpu = *cpus_.emplace_back(std::make_unique<Cpu>(i, cpu_memory(), code_));
     cpu.chipset = chipset_.get();
     cpu.cpu_count = config.cpus;
     cpu.sensitive_traps = config.sensitive_traps;

@@ -17,9 +17,13 @@
 
 namespace ringside::hw {
 
+// Whether the CPUs of the machine can address the monitor's RAM: not where they only stand for the guest's virtual processors.
+enum class MonitorRam : uint8_t { kVisible, kHidden };
+
 struct MachineConfig {
   uint64_t memory_bytes = 256ull << 20;
   uint64_t monitor_bytes = 0;  // RAM for a monitor's tables, out of the guest's sight
+  MonitorRam monitor_ram = MonitorRam::kVisible;
   unsigned cpus = 1;         // one runs for now; the others wait for their start-up IPI
   uint64_t seed = 0;         // of RDRAND and RDSEED
   SensitiveTraps sensitive_traps = SensitiveTraps::kAsBuilt;
@@ -71,6 +75,7 @@ class Machine {
   void request_yield() { yield_ = true; }
 
  private:
+  PhysicalMemory& cpu_memory() { return cpu_memory_ ? *cpu_memory_ : memory_; }
   Machine(PhysicalMemory memory, const MachineConfig& config);
   void shorten_deadline();
   Cycles next_deadline() const;
@@ -79,6 +84,7 @@ class Machine {
   bool skip_idle_time(Cpu& cpu);
 
   PhysicalMemory memory_;
+  std::optional<PhysicalMemory> cpu_memory_;  // without the monitor's part
   CodeCache code_;
   std::vector<std::unique_ptr<Cpu>> cpus_;
   std::unique_ptr<TimerQueue> clock_;

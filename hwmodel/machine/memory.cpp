@@ -41,24 +41,33 @@ Result<PhysicalMemory> PhysicalMemory::create(uint64_t size, uint64_t monitor_si
 }
 
 PhysicalMemory::PhysicalMemory(uint8_t* base, uint64_t size, uint64_t monitor_size)
-    : base_(base), size_(size), monitor_size_(monitor_size), flags_((size + monitor_size) >> kPageShift) {}
+    : base_(base), size_(size), monitor_size_(monitor_size), flags_(new uint8_t[(size + monitor_size) >> kPageShift]()), mapped_(size + monitor_size) {}
+
+PhysicalMemory PhysicalMemory::without_monitor() {
+  PhysicalMemory view(base_, 0, 0);
+  view.size_ = size_;
+  view.flags_ = flags_;
+  return view;
+}
 
 PhysicalMemory::PhysicalMemory(PhysicalMemory&& other) noexcept
     : base_(std::exchange(other.base_, nullptr)),
       size_(std::exchange(other.size_, 0)),
       monitor_size_(std::exchange(other.monitor_size_, 0)),
-      flags_(std::move(other.flags_)) {}
+      flags_(std::move(other.flags_)),
+      mapped_(std::exchange(other.mapped_, 0)) {}
 
 PhysicalMemory& PhysicalMemory::operator=(PhysicalMemory&& other) noexcept {
   std::swap(base_, other.base_);
   std::swap(size_, other.size_);
   std::swap(monitor_size_, other.monitor_size_);
   std::swap(flags_, other.flags_);
+  std::swap(mapped_, other.mapped_);
   return *this;
 }
 
 PhysicalMemory::~PhysicalMemory() {
-  if (base_) munmap(base_, size_ + monitor_size_);
+  if (mapped_) munmap(base_, mapped_);
 }
 
 }  // namespace ringside::hw

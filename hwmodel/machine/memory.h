@@ -23,6 +23,8 @@ class PhysicalMemory {
 
   // `size` bytes of zeroed RAM (a multiple of 4 KiB, at least 1 MiB), mapped lazily by the host, and `monitor_size` more at kMonitorStart.
   static Result<PhysicalMemory> create(uint64_t size, uint64_t monitor_size = 0);
+  // The same RAM and page flags without the monitor's part: what a processor has that must never reach it. Outlived by this.
+  PhysicalMemory without_monitor();
   PhysicalMemory(PhysicalMemory&&) noexcept;
   PhysicalMemory& operator=(PhysicalMemory&&) noexcept;
   ~PhysicalMemory();
@@ -73,8 +75,10 @@ class PhysicalMemory {
   }
 
   // Page flags, indexed by host page of the mapping. kHasCode: decoded instructions of this page are cached, so stores
-  // to it must take the slow path; kDirty is for later users (migration, dirty logging).
-  enum PageFlag : uint8_t { kHasCode = 1, kDirty = 2 };
+  // to it must take the slow path. kTraced: a monitor wants to hear of stores to it (Cpu::store_watcher). kDirty is for
+  // later users (migration, dirty logging).
+  enum PageFlag : uint8_t { kHasCode = 1, kDirty = 2, kTraced = 4 };
+  static constexpr uint8_t kSlowStores = kHasCode | kTraced;
   uint8_t& page_flags(const uint8_t* host) { return flags_[static_cast<uint64_t>(host - base_) >> kPageShift]; }
   uint64_t page_index(const uint8_t* host) const { return static_cast<uint64_t>(host - base_) >> kPageShift; }
 
@@ -82,7 +86,8 @@ class PhysicalMemory {
   PhysicalMemory(uint8_t* base, uint64_t size, uint64_t monitor_size);
   uint8_t* base_ = nullptr;
   uint64_t size_ = 0, monitor_size_ = 0;
-  std::vector<uint8_t> flags_;
+  std::shared_ptr<uint8_t[]> flags_;
+  uint64_t mapped_ = 0;  // bytes to unmap; 0 in a view
 };
 
 }  // namespace ringside::hw

@@ -159,8 +159,8 @@ Translation Mmu::unpaged(uint64_t linear, AccessKind kind) {
   const GuestPhysical physical(linear);
   if (kind != AccessKind::kFetch && view_ != View::kNoFast) {
     if (uint8_t* host = memory_.host(GuestPhysical(linear & ~low_bits(kPageShift)))) {
-      const bool code = memory_.page_flags(host) & PhysicalMemory::kHasCode;
-      fast_->fill(view_, linear, host, code ? FastTables::Writable::kNo : FastTables::Writable::kYes);
+      const bool slow = memory_.page_flags(host) & PhysicalMemory::kSlowStores;
+      fast_->fill(view_, linear, host, slow ? FastTables::Writable::kNo : FastTables::Writable::kYes);
     }
   }
   return {true, physical};
@@ -181,7 +181,7 @@ Translation Mmu::answer(TlbEntry& entry, uint64_t linear, AccessKind kind, Acces
     const AccessRole who = access_role(mode, ac_);
     if (host && permissions_.allows(entry.rights, AccessKind::kRead, who)) {
       const bool writable = entry.dirty && permissions_.allows(entry.rights, AccessKind::kWrite, who) &&
-                            !(memory_.page_flags(host) & PhysicalMemory::kHasCode);
+                            !(memory_.page_flags(host) & PhysicalMemory::kSlowStores);
       entry.slot_groups |=
           fast_->fill(view_, linear, host, writable ? FastTables::Writable::kYes : FastTables::Writable::kNo);
     }
@@ -344,12 +344,14 @@ void Mmu::forget_tables(uint64_t linear) {
 // INVLPG and INVPCID empty the paging-structure caches of their PCID whatever the address [SDM 3A 4.10.4.1].
 void Mmu::flush_page(uint64_t linear) {
   ++counters.flushes_page;
+  last_flushed_page = linear;
   forget_page(linear);
   caches_->linear.forget_tag(tag_);
 }
 
 void Mmu::flush_page(uint64_t linear, uint16_t pcid) {
   ++counters.flushes_page;
+  last_flushed_page = linear;
   const TlbTag tag = tlb_tag(vpid_, pcid);
   remove_where([&](const TlbEntry& e) { return !e.global && e.tag == tag && e.same_page(linear); });
   caches_->linear.forget_tag(tag);

@@ -65,6 +65,7 @@ class Mmu {
 
   uint64_t data_accesses = 0;  // counted by the fast path; hits = accesses - misses
   MmuCounters counters;
+  uint64_t last_flushed_page = 0;  // by flush_page(): for a monitor that follows what an instruction flushed
   Observer* observer = nullptr;
   CpuTime* time = nullptr;  // charged for walk references and second-level hits, if there
 

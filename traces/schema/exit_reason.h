@@ -22,7 +22,9 @@ enum class ExitReason : uint8_t {
   kEnqcmdPasid, kEnqcmdsPasid, kBusLock, kNotify, kSeamcall, kTdcall, kPushf, kPopf, kIret, kSoftwareInterrupt,
   kFerrFreeze, kVmrun, kVmload, kVmsave, kStgi, kClgi, kSkinit, kInvlpga, kIcebp, kRdpru, kCrWriteTrap, kInvlpgb,
   kMcommit, kTlbsync, kAvicIncompleteIpi, kAvicNoaccel, kVmgexit, kMmio, kDebug, kInterrupted, kInternalError,
-  kSystemEvent, kTprAccess, kDirtyRingFull, kHyperv, kXen
+  kSystemEvent, kTprAccess, kDirtyRingFull, kHyperv, kXen,
+  // Traps of a deprivileged guest, where no hardware virtualization names them.
+  kInterruptFlag, kSegmentAccess, kSystemReturn, kSwapgs, kSystemCall, kPageFault, kGuestException, kSensitive, kCallout, kHypercall
 };
 
 // Idle exits (HLT, MWAIT) last as long as the guest has nothing to do; they are no cost of virtualization.
@@ -36,7 +38,7 @@ struct ExitReasonInfo {
   std::string_view meaning;
 };
 
-inline constexpr std::array<ExitReasonInfo, 105> kExitReasons = {{
+inline constexpr std::array<ExitReasonInfo, 115> kExitReasons = {{
     {ExitReason::kUnknown, "UNKNOWN", -1, ExitClass::kOverhead,
      "A reason this version has no name for; the raw code tells which."},
     {ExitReason::kExceptionNmi, "EXCEPTION_NMI", 0, ExitClass::kOverhead,
@@ -247,6 +249,26 @@ inline constexpr std::array<ExitReasonInfo, 105> kExitReasons = {{
      "The guest used an interface of Hyper-V."},
     {ExitReason::kXen, "XEN", -1, ExitClass::kOverhead,
      "The guest used an interface of Xen."},
+    {ExitReason::kInterruptFlag, "INTERRUPT_FLAG", -1, ExitClass::kOverhead,
+     "A deprivileged guest kernel switched interrupts on or off (CLI, STI), which only the monitor may do."},
+    {ExitReason::kSegmentAccess, "SEGMENT_ACCESS", -1, ExitClass::kOverhead,
+     "A deprivileged guest loaded a segment register or made a far transfer: the descriptors are the monitor's to check."},
+    {ExitReason::kSystemReturn, "SYSTEM_RETURN", -1, ExitClass::kOverhead,
+     "A deprivileged guest kernel returned from a system call (SYSRET, SYSEXIT)."},
+    {ExitReason::kSwapgs, "SWAPGS", -1, ExitClass::kOverhead,
+     "A deprivileged guest kernel exchanged its GS base."},
+    {ExitReason::kSystemCall, "SYSTEM_CALL", -1, ExitClass::kOverhead,
+     "A process of a deprivileged guest made a system call: it reaches the monitor, which passes it to the guest's kernel."},
+    {ExitReason::kPageFault, "PAGE_FAULT", -1, ExitClass::kOverhead,
+     "A deprivileged guest used a page the monitor's tables do not map, or not for that use: filled, or the guest's own fault."},
+    {ExitReason::kGuestException, "GUEST_EXCEPTION", -1, ExitClass::kOverhead,
+     "A deprivileged guest raised an exception of its own: the monitor passes it to the guest's handler."},
+    {ExitReason::kSensitive, "SENSITIVE", -1, ExitClass::kOverhead,
+     "A sensitive instruction that x86 as built lets pass unnoticed, on a processor where it traps."},
+    {ExitReason::kCallout, "CALLOUT", -1, ExitClass::kOverhead,
+     "Translated code called the monitor for what it cannot do in line."},
+    {ExitReason::kHypercall, "HYPERCALL", -1, ExitClass::kOverhead,
+     "A paravirtual guest called the monitor on purpose, by the interface it was written for."},
 }};
 inline constexpr size_t kExitReasonCount = kExitReasons.size();
 

@@ -54,6 +54,7 @@ std::string_view name_of(const ExitCause& cause) {
                         [](const SystemEventExit&) { return std::string_view("system-event"); },
                         [](const MsrExit&) { return std::string_view("msr"); },
                         [](const HardwareExit&) { return std::string_view("hardware"); },
+                        [](const TrapExit&) { return std::string_view("trap"); },
                         [](const UnknownExit&) { return std::string_view("unknown"); },
                     },
                     cause);
@@ -84,6 +85,9 @@ std::string to_text(const ExitCause& cause) {
           [](const HardwareExit& e) {
             const traces::ExitReason reason = traces::reason_of_vmx(e.reason);
             return fmt::format("{} (reason {}) qualification {:#x}", traces::info(reason).name, e.reason, e.qualification);
+          },
+          [](const TrapExit& e) {
+            return fmt::format("{} (vector {}) error {:#x} address {:#x}", traces::info(e.reason).name, e.vector, e.error, e.address);
           },
           [](const MsrExit& e) { return fmt::format("msr {} {:#x}", text_of(e.direction), e.index); },
           [](const UnknownExit&) { return std::string("unknown"); },

@@ -11,6 +11,7 @@
 #include <variant>
 
 #include "traces/base/types.h"
+#include "traces/schema/exit_reason.h"
 
 namespace ringside::vmm {
 
@@ -60,11 +61,18 @@ struct SystemEventExit { SystemEventKind kind = SystemEventKind::kOther; uint32_
 struct MsrExit { uint32_t index = 0; Direction direction = Direction::kRead; uint64_t value = 0; bool fault = true; };
 // The modelled processor left non-root mode and the technique dealt with it: recorded, not dispatched. `reason` is the SDM's number.
 struct HardwareExit { uint16_t reason = 0; uint64_t qualification = 0; };
+// A deprivileged guest did something that reached the monitor at ring 0, which dealt with it: recorded, not dispatched.
+struct TrapExit {
+  traces::ExitReason reason = traces::ExitReason::kGuestException;
+  uint8_t vector = 0;      // as the processor raised it
+  uint32_t error = 0;
+  uint64_t address = 0;    // of a page fault
+};
 // A cause this program has no name for; ExitInfo::raw_reason has its number.
 struct UnknownExit {};
 
 using ExitCause = std::variant<PortExit, MmioExit, HaltExit, ShutdownExit, FailEntryExit, InternalErrorExit, DebugExit,
-                               InterruptedExit, HypercallExit, SystemEventExit, MsrExit, HardwareExit, UnknownExit>;
+                               InterruptedExit, HypercallExit, SystemEventExit, MsrExit, HardwareExit, TrapExit, UnknownExit>;
 
 // What is known of every exit. Times are in the machine's clock (Machine::clock): modelled cycles, or host ns.
 struct ExitInfo {

@@ -121,7 +121,8 @@ class RunLoop {
     recorder_.on_mmio(info, exit, device);
     vcpu_.answer(exit);
   }
-  void handle(const ExitInfo&, HardwareExit&) {}  // the technique has dealt with it
+  void handle(const ExitInfo&, HardwareExit&) {}  // the technique has dealt with these
+  void handle(const ExitInfo&, TrapExit&) {}
   void handle(const ExitInfo&, MsrExit& exit) {
     handle_msr_exit(exit);
     vcpu_.answer(exit);

@@ -38,6 +38,7 @@ uint64_t qualification_of(const ExitCause& cause) {
                         [](const HaltExit&) { return uint64_t{0}; },
                         [](const ShutdownExit&) { return uint64_t{0}; },
                         [](const HardwareExit& e) { return e.qualification; },
+                        [](const TrapExit& e) { return e.reason == traces::ExitReason::kPageFault ? e.address : uint64_t{e.error}; },
                         [](const UnknownExit&) { return uint64_t{0}; },
                     },
                     cause);
@@ -60,6 +61,7 @@ traces::ExitReason reason_of(const ExitCause& cause) {
                         [](const SystemEventExit&) { return ExitReason::kSystemEvent; },
                         [](const MsrExit& e) { return e.direction == Direction::kRead ? ExitReason::kMsrRead : ExitReason::kMsrWrite; },
                         [](const HardwareExit& e) { return traces::reason_of_vmx(e.reason); },
+                        [](const TrapExit& e) { return e.reason; },
                         [](const UnknownExit&) { return ExitReason::kUnknown; },
                     },
                     cause);

@@ -23,6 +23,16 @@ Long64Format guest_format(ShadowRole role) {
   return Long64Format(controls);
 }
 
+// Of a leaf in the tables a deprivileged kernel runs on at CPL 3: all pages are the user's there. 0: not to be mapped.
+ShadowWord bits_for_kernel(const ShadowKey& key, uint64_t g, ShadowWord bits) {
+  const bool users = (g & ShadowFormat::kUser) && (key.above & rights::kUser);
+  if (users && key.role.view == GuestView::kKernelUserClosed) return 0;
+  if (users && key.role.smep) bits |= ShadowFormat::kNoExecute;
+  const bool writable = !key.role.write_protect || (g & ShadowFormat::kWritable);
+  if (writable && (g & ShadowFormat::kDirty)) bits |= ShadowFormat::kWritable;
+  return bits | ShadowFormat::kUser;
+}
+
 }  // namespace
 
 // Of a leaf the guest's entry describes, without frame and without regard to protection. Writable only once the guest's
@@ -30,6 +40,7 @@ Long64Format guest_format(ShadowRole role) {
 ShadowWord ShadowTables::page_bits(const ShadowTable& table, uint64_t g) const {
   ShadowWord bits = kAlways | (g & (ShadowFormat::kGlobal | ShadowFormat::kNoExecute));
   const Rights above = table.key.above;
+  if (is_kernel(table.key.role.view)) return bits_for_kernel(table.key, g, bits);
   bool writable = g & ShadowFormat::kWritable, user = g & ShadowFormat::kUser;
   if (!table.key.role.write_protect) {
     user = user && (above & rights::kUser);
@@ -45,13 +56,14 @@ ShadowWord ShadowTables::page_bits(const ShadowTable& table, uint64_t g) const {
 ShadowWord ShadowTables::table_bits(const ShadowTable& table, uint64_t g) const {
   ShadowWord bits = ShadowFormat::kPresent | ShadowFormat::kAccessed | (g & (ShadowFormat::kUser | ShadowFormat::kNoExecute));
   if ((g & ShadowFormat::kWritable) || !table.key.role.write_protect) bits |= ShadowFormat::kWritable;
+  if (is_kernel(table.key.role.view)) bits |= ShadowFormat::kUser;
   return bits;
 }
 
 // Of the shadow of the table an upper entry names.
 ShadowKey ShadowTables::key_below(const ShadowTable& table, uint64_t g) const {
   Rights above = rights::kAll;
-  if (!table.key.role.write_protect) above = table.key.above & Long64Format::rights(g, table.key.level);
+  if (ShadowKey::counts_rights_above(table.key.role)) above = table.key.above & Long64Format::rights(g, table.key.level);
   return {.guest = Long64Format::table(g),
           .level = static_cast<uint8_t>(table.key.level - 1),
           .role = table.key.role,
@@ -145,7 +157,7 @@ ShadowTables::Filled ShadowTables::fill_large(ShadowTable& table, const GuestWal
 
 void ShadowTables::sync_entry(ShadowTable& table, unsigned index) {
   const ShadowWord old = table.entry[index];
-  if (!ShadowFormat::present(old) || table.key.direct) return;
+  if (!ShadowFormat::present(old) || table.key.direct || (old & shadow_bit::kMonitor)) return;
   ++counters_.synced_entries;
   const unsigned level = table.key.level;
   const Long64Format format = guest_format(table.key.role);
@@ -157,7 +169,9 @@ void ShadowTables::sync_entry(ShadowTable& table, unsigned index) {
   if (level > 1) return leaf ? sync_large(table, index, g) : sync_link(table, index, g);
   const uint64_t page = Long64Format::page(g, 1);
   if (!ram_.has_page(page)) return drop(table, index);
-  ShadowWord word = page_bits(table, g) | page;
+  ShadowWord word = page_bits(table, g);
+  if (!ShadowFormat::present(word)) return drop(table, index);
+  word |= page;
   if (pages_.is_protected(page)) word &= ~ShadowFormat::kWritable;
   set_leaf(table, index, word);
 }
@@ -166,6 +180,7 @@ void ShadowTables::sync_large(ShadowTable& table, unsigned index, uint64_t g) {
   const ShadowWord old = table.entry[index], bits = page_bits(table, g);
   const unsigned level = table.key.level;
   const uint64_t frame = Long64Format::page(g, level);
+  if (!ShadowFormat::present(bits)) return drop(table, index);
   if (ShadowFormat::leaf(old, level)) {
     if (ShadowFormat::switches(old, level) || ShadowFormat::page(old, level) != frame) return drop(table, index);
     return set_leaf(table, index, frame | bits | ShadowFormat::kLarge);
@@ -202,11 +217,12 @@ void ShadowTables::resync(ShadowTable& table) {
   table.unsync = false;
   std::erase(unsync_, &table);
   pages_.update(table.key.guest);
+  tell_traced(table.key.guest);
   protect(table.key.guest);
 }
 
-void ShadowTables::sync_page(uint64_t linear) {
-  const EntryRef at = deepest(linear);
+void ShadowTables::sync_path(ShadowTable* root, uint64_t linear) {
+  const EntryRef at = deepest(root, linear);
   if (!at.table || at.table->key.level != 1 || !at.table->unsync) return;
   const bool flush_all = pending_.all;
   const size_t flush_pages = pending_.pages.size();

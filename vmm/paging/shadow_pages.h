@@ -35,7 +35,19 @@ class ShadowPages {
     const Region* r = find(page);
     return r && r->is_protected[slot(page)];
   }
-  // Whether a 2 MiB leaf may map the region: no page of it is shadowed.
+  // Stores to the page matter to somebody else (translated code): protected though no table is there.
+  bool is_traced(uint64_t page) const {
+    const Region* r = find(page);
+    return r && r->traced[slot(page)];
+  }
+  void set_traced(uint64_t page, bool on) {
+    Region& r = region(page);
+    if (r.traced[slot(page)] == on) return;
+    r.traced[slot(page)] = on;
+    on ? ++r.tables : --r.tables;
+    update(page);
+  }
+  // Whether a 2 MiB leaf may map the region: no page of it is shadowed or traced.
   bool has_tables(uint64_t page) const {
     const Region* r = find(page);
     return r && r->tables;
@@ -71,8 +83,9 @@ class ShadowPages {
   // A shadow of the page went out of sync, or into it.
   void update(uint64_t page) {
     const TablePage* t = find_table(page);
-    region(page).is_protected[slot(page)] =
-        t && std::any_of(t->shadows.begin(), t->shadows.end(), [](const ShadowTable* s) { return !s->unsync; });
+    Region& r = region(page);
+    r.is_protected[slot(page)] = r.traced[slot(page)] ||
+        (t && std::any_of(t->shadows.begin(), t->shadows.end(), [](const ShadowTable* s) { return !s->unsync; }));
   }
   void forget_if_empty(uint64_t page) {
     const TablePage* t = find_table(page);
@@ -82,7 +95,7 @@ class ShadowPages {
  private:
   struct Region {
     std::array<std::vector<EntryRef>, 512> leaves;
-    std::array<bool, 512> is_protected{};
+    std::array<bool, 512> is_protected{}, traced{};
     std::vector<EntryRef> large;
     unsigned tables = 0;
   };

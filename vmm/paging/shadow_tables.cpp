@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstring>
 
 namespace ringside::vmm {
 
@@ -12,10 +13,18 @@ namespace {
 constexpr unsigned kFloodLimit = 3;      // emulated writes to a table nobody walked meanwhile: it is no table any more
 constexpr size_t kMostPageFlushes = 16;  // beyond that one flush of everything is cheaper
 
+// Users are bound by read-only entries whatever CR0.WP says.
+ShadowRole role_of(const PagingControls& controls, GuestView view) {
+  return {.write_protect = controls.write_protect || view == GuestView::kUser,
+          .no_execute = controls.no_execute,
+          .view = view,
+          .smep = is_kernel(view) && controls.smep};
+}
+
 constexpr unsigned index_of(uint64_t linear, unsigned level) { return linear >> ShadowFormat::shift(level) & 511; }
 
 bool is_link(ShadowWord word, unsigned level) {
-  return ShadowFormat::present(word) && !ShadowFormat::leaf(word, level) && !(word & shadow_bit::kDevice);
+  return ShadowFormat::present(word) && !ShadowFormat::leaf(word, level) && !(word & (shadow_bit::kDevice | shadow_bit::kMonitor));
 }
 
 }  // namespace
@@ -91,6 +100,7 @@ ShadowTable& ShadowTables::obtain(const ShadowKey& key, uint64_t linear) {
     ++counters_.tables_made;
     if (!key.direct) {
       pages_.add_shadow(key.guest, table);
+      tell_traced(key.guest);
       protect(key.guest);
     }
   }
@@ -112,12 +122,15 @@ ShadowTable* ShadowTables::child_of(ShadowWord word) {
 void ShadowTables::zap(ShadowTable& table) {
   ++counters_.tables_zapped;
   pending_.all = true;
-  for (const EntryRef parent : table.parents) parent.table->entry[parent.index] = 0;
+  for (const EntryRef parent : table.parents) set_word(*parent.table, parent.index, 0);
   table.parents.clear();
   table.root = false;
   if (&table == root_) root_ = nullptr;
   for (unsigned i = 0; i < 512; ++i) drop(table, i);
-  if (!table.key.direct) pages_.remove_shadow(table.key.guest, &table);
+  if (!table.key.direct) {
+    pages_.remove_shadow(table.key.guest, &table);
+    tell_traced(table.key.guest);
+  }
   if (table.unsync) std::erase(unsync_, &table);
   ages_.erase(table.age);
   by_page_.erase(table.page.value);
@@ -140,6 +153,12 @@ void ShadowTables::zap_shadows_of(uint64_t page) {
 
 // --- entries
 
+// Every change of an entry passes here: processors with shadow tables of their own must be told of those that were present.
+void ShadowTables::set_word(ShadowTable& table, unsigned index, ShadowWord word) {
+  if (keeps_edits_ && ShadowFormat::present(table.entry[index])) pending_.edits.push_back({table.page + index * sizeof(ShadowWord)});
+  table.entry[index] = word;
+}
+
 void ShadowTables::note_leaf(EntryRef ref, ShadowWord old) {
   const bool reached = !tagged_ || (global_ && (old & ShadowFormat::kGlobal));
   if (ref.table->scattered || ref.table->key.level != 1 || !reached || pending_.pages.size() >= kMostPageFlushes) {
@@ -156,13 +175,13 @@ void ShadowTables::link(ShadowTable& table, unsigned index, ShadowTable& child, 
   const ShadowWord old = table.entry[index], word = child.page.value | bits;
   if (old == word) return;
   if (is_link(old, table.key.level) && ShadowFormat::table(old) == child.page.value) {
-    table.entry[index] = word;
+    set_word(table, index, word);
     if ((old & ~word & (ShadowFormat::kWritable | ShadowFormat::kUser)) || (word & ~old & ShadowFormat::kNoExecute))
       note_change(table, old);
     return;
   }
   drop(table, index);
-  table.entry[index] = word;
+  set_word(table, index, word);
   child.parents.push_back({&table, static_cast<uint16_t>(index)});
 }
 
@@ -174,13 +193,13 @@ void ShadowTables::set_leaf(ShadowTable& table, unsigned index, ShadowWord word)
   const bool same_page = ShadowFormat::present(old) && ShadowFormat::leaf(old, table.key.level) &&
                          ((old ^ word) & (ShadowFormat::kFrame | shadow_bit::kDevice | ShadowFormat::kSwitch)) == 0;
   if (same_page) {
-    table.entry[index] = word;
+    set_word(table, index, word);
     // A translation that becomes global was cached for one PCID, which later flushes of the page might not reach.
     if ((old & ~word) || (word & ~old & (ShadowFormat::kNoExecute | ShadowFormat::kGlobal))) note_leaf(ref, old);
     return;
   }
   drop(table, index);
-  table.entry[index] = word;
+  set_word(table, index, word);
   if (word & shadow_bit::kDevice) return;
   const uint64_t frame = ShadowFormat::page(word, table.key.level);
   (large ? pages_.large_leaves(frame) : pages_.leaves(frame)).push_back(ref);
@@ -190,14 +209,15 @@ void ShadowTables::set_switch(ShadowTable& table, unsigned index, uint64_t guest
   const ShadowWord word = guest_table | bits | ShadowFormat::kSwitch;
   if (table.entry[index] == word) return;
   drop(table, index);
-  table.entry[index] = word;
+  set_word(table, index, word);
   pages_.table(guest_table).switches.push_back({&table, static_cast<uint16_t>(index)});
 }
 
 void ShadowTables::drop(ShadowTable& table, unsigned index) {
   const ShadowWord old = table.entry[index];
   if (!ShadowFormat::present(old)) return;
-  table.entry[index] = 0;
+  set_word(table, index, 0);
+  if (old & shadow_bit::kMonitor) return;
   ++counters_.entries_zapped;
   const EntryRef ref{&table, static_cast<uint16_t>(index)};
   const unsigned level = table.key.level;
@@ -225,16 +245,26 @@ void ShadowTables::drop(ShadowTable& table, unsigned index) {
 void ShadowTables::protect(uint64_t page) {
   ++counters_.write_protections;
   for (const EntryRef ref : pages_.leaves(page)) {
-    ShadowWord& word = ref.table->entry[ref.index];
+    const ShadowWord word = ref.table->entry[ref.index];
     if (!(word & ShadowFormat::kWritable)) continue;
     note_leaf(ref, word);
-    word &= ~ShadowFormat::kWritable;
+    set_word(*ref.table, ref.index, word & ~ShadowFormat::kWritable);
   }
   while (!pages_.large_leaves(page).empty()) {
     const EntryRef ref = pages_.large_leaves(page).back();
     drop(*ref.table, ref.index);
   }
   if (nested_ && nested_->forbid_write(page)) pending_.nested = true;
+}
+
+void ShadowTables::tell_traced(uint64_t page) {
+  if (on_traced_) on_traced_(page, pages_.is_protected(page));
+}
+
+void ShadowTables::set_traced(uint64_t page, bool on) {
+  pages_.set_traced(page, on);
+  tell_traced(page);
+  if (on) protect(page);
 }
 
 bool ShadowTables::unprotect(uint64_t page) {
@@ -250,6 +280,7 @@ bool ShadowTables::unprotect(uint64_t page) {
       ++counters_.unsynced;
     }
     pages_.update(page);
+    tell_traced(page);
     return true;
   }
   unsigned writes = ~0u;
@@ -282,10 +313,10 @@ void ShadowTables::clear_nested(uint64_t page) {
 
 // --- paths
 
-// Visits the entries of the current root that lead to `linear`, top first, until one is absent or `visit` says stop.
+// Visits the entries below `root` that lead to `linear`, top first, until one is absent or `visit` says stop.
 template <class Visit>
-void ShadowTables::each_on_path(uint64_t linear, Visit&& visit) {
-  for (ShadowTable* table = root_; table;) {
+void ShadowTables::each_on_path(ShadowTable* root, uint64_t linear, Visit&& visit) {
+  for (ShadowTable* table = root; table;) {
     const unsigned level = table->key.level, index = index_of(linear, level);
     const ShadowWord word = table->entry[index];
     if (!ShadowFormat::present(word)) return;
@@ -295,9 +326,27 @@ void ShadowTables::each_on_path(uint64_t linear, Visit&& visit) {
   }
 }
 
-EntryRef ShadowTables::deepest(uint64_t linear) {
+// Visits the current guest's top table in every view there is.
+template <class Visit>
+void ShadowTables::each_view(Visit&& visit) {
+  if (role_.view == GuestView::kHardware) {
+    visit(root_);
+    return;
+  }
+  for (const GuestView view : {GuestView::kKernel, GuestView::kKernelUserClosed, GuestView::kUser}) {
+    const ShadowKey key{.guest = guest_root_, .level = static_cast<uint8_t>(levels_), .role = role_of(controls_, view)};
+    const auto at = tables_.find(key.packed());
+    if (at != tables_.end()) visit(at->second.get());
+  }
+}
+
+void ShadowTables::sync_page(uint64_t linear) {
+  each_view([&](ShadowTable* root) { sync_path(root, linear); });
+}
+
+EntryRef ShadowTables::deepest(ShadowTable* root, uint64_t linear) {
   EntryRef found;
-  each_on_path(linear, [&](EntryRef ref, ShadowWord) {
+  each_on_path(root, linear, [&](EntryRef ref, ShadowWord) {
     found = ref;
     return true;
   });
@@ -306,7 +355,7 @@ EntryRef ShadowTables::deepest(uint64_t linear) {
 
 void ShadowTables::drop_marked(uint64_t linear) {
   std::vector<EntryRef> marked;
-  each_on_path(linear, [&](EntryRef ref, ShadowWord word) {
+  each_on_path(root_, linear, [&](EntryRef ref, ShadowWord word) {
     if (word & (shadow_bit::kOpen | shadow_bit::kDevice)) marked.push_back(ref);
     return true;
   });
@@ -314,15 +363,20 @@ void ShadowTables::drop_marked(uint64_t linear) {
   for (auto at = marked.rbegin(); at != marked.rend(); ++at) drop(*at->table, at->index);
 }
 
-ShadowTables::Root ShadowTables::load_root(const CpuState& cpu) {
+ShadowTables::Root ShadowTables::load_root(const CpuState& cpu, GuestView view) {
   const PagingControls controls = paging_controls(cpu);
-  role_ = {controls.write_protect, controls.no_execute};
+  controls_ = controls;
+  role_ = role_of(controls, view);
   levels_ = controls.mode == PagingMode::kFiveLevel ? 5 : 4;
-  tagged_ = controls.process_context;
-  global_ = controls.global_pages;
+  tagged_ = view == GuestView::kHardware && controls.process_context;
+  global_ = view == GuestView::kHardware && controls.global_pages;
   const uint64_t guest = Long64Format::root(cpu.cr3);
+  guest_root_ = guest;
   root_ = nullptr;
-  if (!ram_.has_page(guest)) return {empty_root_, false};
+  if (!ram_.has_page(guest)) {
+    place_monitor_entry(monitor_.entries(empty_root_), view);
+    return {empty_root_, false};
+  }
   if (pages_.is_nested(guest)) return {HostPhysical(guest), true};
   const ShadowKey key{.guest = guest, .level = static_cast<uint8_t>(levels_), .role = role_};
   const auto known = tables_.find(key.packed());
@@ -331,7 +385,20 @@ ShadowTables::Root ShadowTables::load_root(const CpuState& cpu) {
   ShadowTable& table = obtain(key, 0);
   table.root = true;
   root_ = &table;
+  place_monitor_entry(table.entry, view);
   return {table.page, false};
+}
+
+void ShadowTables::place_monitor_entry(ShadowWord* top, GuestView view) {
+  if (view == GuestView::kHardware || !monitor_entry_.kernel) return;
+  top[monitor_entry_.slot] = is_kernel(view) ? monitor_entry_.kernel : monitor_entry_.user;
+}
+
+void ShadowTables::set_monitor_entry(unsigned slot, ShadowWord kernel, ShadowWord user) {
+  zap_all();  // the old place is in every top table, and the new one may hold something
+  std::memset(monitor_.host(empty_root_), 0, kPageSize);
+  pending_.all = true;
+  monitor_entry_ = {slot, kernel | shadow_bit::kMonitor, user | shadow_bit::kMonitor};
 }
 
 void ShadowTables::flush(Cpu& cpu) {
@@ -347,6 +414,14 @@ void ShadowTables::flush(Cpu& cpu) {
   }
   pending_.all = pending_.nested = false;
   pending_.pages.clear();
+  pending_.edits.clear();
+}
+
+RingFlush ShadowTables::take_flush() {
+  RingFlush flush{.all = pending_.all || pending_.nested, .pages = std::move(pending_.pages), .edits = std::move(pending_.edits)};
+  ++(flush.all ? counters_.flushes_all : counters_.flushes_page);
+  pending_ = {};
+  return flush;
 }
 
 bool ShadowTables::consistent() {
@@ -360,7 +435,7 @@ bool ShadowTables::consistent() {
     }
     for (unsigned i = 0; i < 512; ++i) {
       const ShadowWord word = table.entry[i];
-      if (!ShadowFormat::present(word) || (word & shadow_bit::kDevice)) continue;
+      if (!ShadowFormat::present(word) || (word & (shadow_bit::kDevice | shadow_bit::kMonitor))) continue;
       const EntryRef ref{&table, static_cast<uint16_t>(i)};
       const unsigned level = table.key.level;
       if (ShadowFormat::switches(word, level)) {

@@ -10,12 +10,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
 #include <unordered_map>
 #include <vector>
 
 #include "hwmodel/machine/cpu.h"
+#include "vmm/core/ring_cpu.h"
 #include "vmm/paging/guest_ram.h"
 #include "vmm/paging/guest_walk.h"
 #include "vmm/paging/monitor_memory.h"
@@ -51,7 +53,13 @@ class ShadowTables {
     HostPhysical table;
     bool switched = false;  // agile: the guest's own top table, in nested mode
   };
-  Root load_root(const hw::CpuState& cpu);
+  Root load_root(const hw::CpuState& cpu, GuestView view = GuestView::kHardware);
+  // Deprivileged guests: the entry of every top table that leads to the monitor's part of the address space, for kernel and user views.
+  // Moves it where it was set before.
+  void set_monitor_entry(unsigned slot, ShadowWord kernel, ShadowWord user);
+  // Deprivileged guests: hears of pages whose stores must be seen from now on, or no longer.
+  using OnTraced = std::function<void(uint64_t page, bool traced)>;
+  void set_on_traced(OnTraced on_traced) { on_traced_ = std::move(on_traced); }
   bool has_root() const { return root_ != nullptr; }
 
   enum class Leaf : uint8_t {
@@ -64,6 +72,9 @@ class ShadowTables {
   Filled fill(const GuestWalk& walk, uint64_t linear, Leaf leaf);
 
   bool is_protected(uint64_t guest_physical) const { return pages_.is_protected(page_of(guest_physical)); }
+  // Pages whose stores somebody else wants to see, whether tables or not.
+  void set_traced(uint64_t page, bool on);
+  bool is_traced(uint64_t page) const { return pages_.is_traced(page); }
   // The guest writes a protected table. True: it may do so directly from now on (unsync, or not a table any more).
   bool unprotect(uint64_t page);
   // The page is open to one emulated instruction at `linear`; close() brings its shadows up to date and protects it again.
@@ -83,8 +94,14 @@ class ShadowTables {
   void clear_nested(uint64_t page);
   bool is_nested(uint64_t page) { return pages_.is_nested(page); }
 
+  // For what the guest itself flushed.
+  void flush_all_later() { pending_.all = true; }
+  void flush_page_later(uint64_t linear) { pending_.pages.push_back(linear); }
   // Does the flushes gathered so far.
   void flush(hw::Cpu& cpu);
+  // Hands them over with every entry changed or removed since, for a processor out of this one's reach.
+  void keep_edits() { keeps_edits_ = true; }
+  RingFlush take_flush();
 
   const ShadowCounters& counters() const { return counters_; }
   uint64_t table_count() const { return tables_.size(); }
@@ -105,11 +122,16 @@ class ShadowTables {
   void zap(ShadowTable& table);
   void zap_shadows_of(uint64_t page);
   void protect(uint64_t page);
+  void tell_traced(uint64_t page);
+  void set_word(ShadowTable& table, unsigned index, ShadowWord word);
+  void place_monitor_entry(ShadowWord* top, GuestView view);
   void note_change(const ShadowTable& table, ShadowWord old);
   void note_leaf(EntryRef ref, ShadowWord old);
-  EntryRef deepest(uint64_t linear);
+  EntryRef deepest(ShadowTable* root, uint64_t linear);
   template <class Visit>
-  void each_on_path(uint64_t linear, Visit&& visit);
+  void each_on_path(ShadowTable* root, uint64_t linear, Visit&& visit);
+  template <class Visit>
+  void each_view(Visit&& visit);
 
   // --- shadow_fill.cpp: contents
   ShadowWord page_bits(const ShadowTable& table, uint64_t guest_word) const;
@@ -119,6 +141,7 @@ class ShadowTables {
   bool fits_large(uint64_t frame) const;
   ShadowKey key_below(const ShadowTable& table, uint64_t guest_word) const;
   void sync_entry(ShadowTable& table, unsigned index);
+  void sync_path(ShadowTable* root, uint64_t linear);
   void sync_large(ShadowTable& table, unsigned index, uint64_t guest_word);
   void sync_link(ShadowTable& table, unsigned index, uint64_t guest_word);
   void sync_contents(ShadowTable& table);
@@ -139,6 +162,7 @@ class ShadowTables {
   std::vector<ShadowTable*> unsync_;
   std::vector<OpenPage> open_;
   ShadowTable* root_ = nullptr;
+  hw::PagingControls controls_;
   ShadowRole role_;
   unsigned levels_ = 4;
   uint64_t fill_number_ = 0;
@@ -146,7 +170,15 @@ class ShadowTables {
   struct {
     bool all = false, nested = false;
     std::vector<uint64_t> pages;
+    std::vector<TableEdit> edits;
   } pending_;
+  bool keeps_edits_ = false;
+  OnTraced on_traced_;
+  uint64_t guest_root_ = 0;
+  struct {
+    unsigned slot = 0;
+    ShadowWord kernel = 0, user = 0;  // 0: none
+  } monitor_entry_;
   ShadowCounters counters_;
 };
 

@@ -60,6 +60,8 @@ ExitCause ModelVcpu::cause_of(const hw::Stop& stop, const RunBounds& bounds) {
             return InterruptedExit{instructions() >= bounds.instruction_deadline ? InterruptedBy::kInstructions : InterruptedBy::kSlice};
           },
           [](const hw::StopVmExit& s) -> ExitCause { return HardwareExit{s.reason, s.qualification}; },
+          // Only of the processor beneath a deprivileged guest, whose monitor takes it.
+          [](const hw::StopRing0& s) -> ExitCause { return TrapExit{.vector = s.vector, .error = s.error, .address = s.address}; },
           [](const hw::StopDebug& s) -> ExitCause { return DebugExit{s.cause, 0}; },
           [&](const hw::StopNone&) -> ExitCause { return InterruptedExit{kicked_.exchange(false) ? InterruptedBy::kKick : InterruptedBy::kSlice}; },
       },
