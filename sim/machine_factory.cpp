@@ -22,7 +22,7 @@ class BuiltModel final : public BuiltMachine {
   void record_inside(traces::Writer& writer, traces::TraceLevel level) override {
     if (level == traces::TraceLevel::kOff) return;
     recorder_.emplace(machine_->hardware(), writer);
-    machine_->hardware().set_observer(&*recorder_);
+    machine_->observe(&*recorder_);
   }
   std::string host() const override { return ""; }
 
@@ -76,6 +76,7 @@ Result<std::unique_ptr<BuiltMachine>> build_model(const Run& run) {
   if (run.technique == "trap") {
     vmm::DeprivilegedOptions options;
     options.machine = config;
+    options.sensitive = run.isa == "strict" ? hw::SensitiveTraps::kStrict : hw::SensitiveTraps::kObserve;
     if (run.monitor_memory) options.monitor_bytes = *run.monitor_memory;
     auto deprivileged = BOOST_OUTCOME_TRYX(vmm::create_deprivileged_machine(options));
     return std::make_unique<BuiltModel>(std::move(deprivileged));

@@ -35,6 +35,7 @@ struct Run {
   Guest guest;
   uint64_t memory = 256ull << 20;  // bytes of RAM
   std::optional<uint64_t> monitor_memory;  // cap of the monitor's shadow and nested tables, in bytes; none: the technique's default
+  std::string isa = "x86";         // of the model: x86 as built, or "strict", where every sensitive instruction traps
   uint64_t seed = 0;               // of everything random in the run (RDRAND, boot entropy)
   std::string workload;            // a name for what the guest does, for comparing traces; not interpreted
   Bounds bounds;

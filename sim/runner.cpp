@@ -75,6 +75,7 @@ class Execution {
     report.outcome = std::move(outcome);
     report.guest = guest_.state.description;
     report.notes = machine().capabilities().notes;
+    for (std::string& finding : machine().findings()) report.notes.push_back(std::move(finding));
     report.time_unit = machine().capabilities().time_unit;
     report.time = machine().clock().now();
     report.console_bytes = console_bytes_;

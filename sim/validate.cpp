@@ -34,6 +34,8 @@ Result<void> check_combination(const Run& run) {
   const bool hw = run.technique == "hw", model = run.machine == "model";
   if (hw && model && run.paging == "none") return refuse(text::tr("sim.validate.hw_needs_paging"));
   if (hw && !model && run.paging != "none") return refuse(text::tr("sim.validate.kvm_paging", run.paging));
+  if (run.isa != "x86" && run.isa != "strict") return refuse(text::tr("sim.validate.isa", run.isa));
+  if (run.isa == "strict" && (!model || run.technique == "hw")) return refuse(text::tr("sim.validate.isa_strict", run.machine, run.technique));
   if (run.technique == "trap" && run.paging != "shadow") return refuse(text::tr("sim.validate.trap_needs_shadow"));
   if (!hw && run.technique != "trap" && run.paging != "none") return refuse(text::tr("sim.validate.paging_needs_hw", run.paging, run.technique));
   return success();
@@ -49,7 +51,7 @@ Result<void> check_memory(uint64_t memory) {
 // How little is too little the paging itself knows.
 Result<void> check_monitor_memory(const Run& run) {
   if (!run.monitor_memory) return success();
-  if (run.technique != "hw" || run.machine != "model")
+  if ((run.technique != "hw" && run.technique != "trap") || run.machine != "model")
     return refuse(text::tr("sim.validate.monitor_memory_without_hw", run.technique, run.machine));
   const uint64_t bytes = *run.monitor_memory;
   if (bytes % kPageSize || bytes > kMostMonitorMemory)

@@ -121,6 +121,7 @@ class Cpu : public CpuState {
   vmx::ControlBlock* guest = nullptr;
   StoreWatcher* store_watcher = nullptr;  // hears of stores to traced pages (PhysicalMemory::kTraced), just before they happen
   Ring0 ring0 = Ring0::kGuest;
+  bool deprivileged_kernel = false;  // what runs at CPL 3 is a guest's kernel: its time is accounted as that
   bool non_root_code = false;   // blocks are decoded with gates before instructions that may exit
 
   PendingEvent pending;

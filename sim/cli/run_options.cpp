@@ -52,6 +52,7 @@ void RunOptions::describe(CLI::App& parser) {
   option("--paging", paging_, "paging", joined_names(sim::paging_names()))->group(text::tr("cli.run.group.machine"));
   option("-m,--memory", memory_, "memory", "SIZE")->group(text::tr("cli.run.group.machine"));
   option("--monitor-memory", monitor_memory_, "monitor_memory", "SIZE")->group(text::tr("cli.run.group.machine"));
+  option("--isa", isa_, "isa", "x86|strict")->group(text::tr("cli.run.group.machine"));
   option("--seed", seed_, "seed", "N")->group(text::tr("cli.run.group.machine"));
   option("--workload", workload_, "workload", "NAME")->group(text::tr("cli.run.group.machine"));
   option("--timeout", timeout_, "timeout", "TIME")->group(text::tr("cli.run.group.bounds"));
@@ -88,6 +89,7 @@ Result<sim::Run> RunOptions::parse() const {
   BOOST_OUTCOME_TRYV(parse_guest(run.guest));
   BOOST_OUTCOME_TRYV(parse_into(run.memory, "--memory", memory_, sim::parse_size));
   BOOST_OUTCOME_TRYV(parse_into(run.monitor_memory, "--monitor-memory", monitor_memory_, sim::parse_size));
+  run.isa = isa_;
   BOOST_OUTCOME_TRYV(parse_into(run.seed, "--seed", seed_, sim::parse_count));
   BOOST_OUTCOME_TRYV(parse_bounds(run.bounds));
   return run;

@@ -21,7 +21,7 @@ class RunOptions {
 
   std::string machine_ = "model", technique_ = "native", paging_ = "none";
   std::string kernel_, initrd_, append_, guest_ = "auto", start_mode_, load_address_, decompress_ = "host";
-  std::string memory_ = "256M", monitor_memory_, seed_, workload_, timeout_, max_exits_, max_instructions_;
+  std::string memory_ = "256M", isa_ = "x86", monitor_memory_, seed_, workload_, timeout_, max_exits_, max_instructions_;
 };
 
 }  // namespace ringside::cli

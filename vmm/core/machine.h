@@ -51,6 +51,8 @@ class Machine {
 
   // Counters as they stand; empty where the machine has none.
   virtual std::vector<NamedCounter> counters() = 0;
+  // Sentences about the run so far that a person should know: what a technique could not keep from its guest, for example.
+  virtual std::vector<std::string> findings() const { return {}; }
 };
 
 }  // namespace ringside::vmm

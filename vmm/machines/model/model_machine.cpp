@@ -142,6 +142,19 @@ ModelMachine::ModelMachine(std::unique_ptr<hw::Machine> machine, const VcpuFacto
   for (unsigned i = 0; i < machine_->cpu_count(); ++i) vcpus_.push_back(factory ? factory(*machine_, i) : std::make_unique<ModelVcpu>(*machine_, i));
 }
 
+void ModelMachine::observe(hw::Observer* observer) {
+  machine_->set_observer(observer);
+  for (auto& vcpu : vcpus_) vcpu->observe(observer);
+}
+
+std::vector<std::string> ModelMachine::findings() const {
+  std::vector<std::string> all;
+  for (const auto& vcpu : vcpus_) {
+    for (std::string& finding : vcpu->findings()) all.push_back(std::move(finding));
+  }
+  return all;
+}
+
 std::vector<NamedCounter> ModelMachine::counters() {
   std::vector<NamedCounter> all;
   for (unsigned i = 0; i < machine_->cpu_count(); ++i) {

@@ -36,6 +36,10 @@ class ModelVcpu : public Vcpu {
   virtual std::optional<GuestState> guest_state() { return guest_state_of(cpu()); }
   // Counters of what runs the guest, beside the CPU's own; none where nothing sits between.
   virtual std::vector<NamedCounter> technique_counters() const { return {}; }
+  // Whoever watches the machine watches the processor beneath the guest too, where that is another.
+  virtual void observe(hw::Observer* /*observer*/) {}
+  // Sentences about what a person should know of the run.
+  virtual std::vector<std::string> findings() const { return {}; }
 
  protected:
   hw::Cpu& cpu() const { return machine_.cpu(index_); }
@@ -69,6 +73,8 @@ class ModelMachine final : public Machine {
 
   // A technique runs the guest in non-root mode: exits carry the hardware's numbers.
   void announce_hardware_exits() { capabilities_.hardware_exits = true; }
+  void observe(hw::Observer* observer);
+  std::vector<std::string> findings() const override;
   // The machine below, for observers, snapshots and inspectors.
   hw::Machine& hardware() { return *machine_; }
 

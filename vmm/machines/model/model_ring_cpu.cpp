@@ -33,8 +33,9 @@ RingEvent event_of(const StopRing0& s) {
 
 }  // namespace
 
-ModelRingCpu::ModelRingCpu(PhysicalMemory& memory, CodeCache& code, Cpu& guest) : guest_(guest), cpu_(guest.id, memory, code) {
+ModelRingCpu::ModelRingCpu(PhysicalMemory& memory, CodeCache& code, Cpu& guest, SensitiveTraps sensitive) : guest_(guest), cpu_(guest.id, memory, code) {
   cpu_.ring0 = Ring0::kMonitor;
+  cpu_.sensitive_traps = sensitive;
   cpu_.cpl = 3;
   cpu_.msr.sysenter_cs = 8;  // so that SYSENTER reaches the monitor, which knows the guest's
   cpu_.tr.rights = access_rights::kP | 0xb;
@@ -67,7 +68,10 @@ void ModelRingCpu::borrow_from_guest() {
   cpu_.msr.misc_enable = m.misc_enable;
   cpu_.cpu_count = guest_.cpu_count;
   cpu_.random_state = guest_.random_state;
-  cpu_.extra_cycles = guest_.now().value - cpu_.counters.instructions;
+  // One clock and one account: the guest's.
+  cpu_.counters.instructions = guest_.counters.instructions;
+  cpu_.time = guest_.time;
+  cpu_.deprivileged_kernel = guest_.cpl != 3;
 }
 
 void ModelRingCpu::load_context(const RingContext& context) {
@@ -93,12 +97,16 @@ Result<RingEvent> ModelRingCpu::enter(RingContext& context, const RingControls& 
   load_context(context);
   borrow_from_guest();
   const uint64_t start = cpu_.counters.instructions;
+  cpu_.cycle_deadline = bounds.time.value;
   const uint64_t limit = bounds.instructions > ~0ull - start ? ~0ull : start + bounds.instructions;
   RingEvent event = RingInterrupted{};
   while (cpu_.counters.instructions < limit && !kicked_.exchange(false)) {
     cpu_.deadline = std::min(limit, cpu_.counters.instructions + kSlice);
     const Stop stop = hw::run(cpu_);
-    if (std::holds_alternative<StopLimit>(stop)) continue;
+    if (std::holds_alternative<StopLimit>(stop)) {
+      if (cpu_.now() >= bounds.time) break;
+      continue;
+    }
     if (const auto* trapped = std::get_if<StopRing0>(&stop)) {
       event = event_of(*trapped);
       break;
@@ -106,6 +114,8 @@ Result<RingEvent> ModelRingCpu::enter(RingContext& context, const RingControls& 
     // The monitor's tables lead to RAM alone, and HLT traps at CPL 3.
     return fail(ExitCode::kHost, text::tr("vmm.ring.unexpected_stop", stop.index(), cpu_.rip));
   }
+  retired_ += cpu_.counters.instructions - start;
+  guest_.time = cpu_.time;
   guest_.random_state = cpu_.random_state;
   store_context(context);
   return event;

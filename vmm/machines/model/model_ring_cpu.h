@@ -14,12 +14,13 @@ class ModelRingCpu final : public RingCpu {
  public:
   // `memory` has the monitor's part. `guest` is the virtual processor: time, CPUID's facts and random numbers are the machine's, and it has them.
   // All outlive this.
-  ModelRingCpu(hw::PhysicalMemory& memory, hw::CodeCache& code, hw::Cpu& guest);
+  ModelRingCpu(hw::PhysicalMemory& memory, hw::CodeCache& code, hw::Cpu& guest,
+               hw::SensitiveTraps sensitive = hw::SensitiveTraps::kAsBuilt);
 
   Result<RingEvent> enter(RingContext& context, const RingControls& controls, const RingFlush& flush, const RingBounds& bounds) override;
   Result<void> fetch_fpu(hw::CpuState& to) override;
   Result<void> put_fpu(const hw::CpuState& from) override;
-  uint64_t instructions() const override { return cpu_.counters.instructions; }
+  uint64_t instructions() const override { return retired_; }
   void interrupt() noexcept override { kicked_ = true; }
 
   // For observers and inspectors.
@@ -35,6 +36,7 @@ class ModelRingCpu final : public RingCpu {
   hw::Cpu& guest_;
   hw::Cpu cpu_;
   RingControls controls_;
+  uint64_t retired_ = 0;
   std::atomic<bool> kicked_{false};
 };
 

@@ -13,6 +13,8 @@ namespace ringside::vmm {
 struct DeprivilegedOptions {
   hw::MachineConfig machine;                  // monitor_bytes is set from monitor_bytes below
   uint64_t monitor_bytes = 128ull << 20;      // cap of all that the monitor keeps: shadow tables, translations
+  // What the guest's sensitive unprivileged instructions do on the processor below; what they are observed for is the kernel's.
+  hw::SensitiveTraps sensitive = hw::SensitiveTraps::kAsBuilt;
   TranslatedCode code = TranslatedCode::kNone;
   // Makes what runs the kernel's code; `guest` and `paging` outlive it.
   std::function<std::unique_ptr<KernelCode>(hw::Machine& machine, DeprivilegedPaging& paging)> make_kernel;

@@ -49,6 +49,12 @@ std::vector<NamedCounter> DeprivilegedVcpu::technique_counters() const {
   return all;
 }
 
+void DeprivilegedVcpu::observe(Observer* observer) {
+  if (parts_.watch) parts_.watch->forward_to(observer);
+}
+
+std::vector<std::string> DeprivilegedVcpu::findings() const { return parts_.watch ? parts_.watch->findings() : std::vector<std::string>{}; }
+
 // --- the loop ---------------------------------------------------------------------------------------------------------------------------
 
 // Each turn does one thing; most are nothing the run loop need know of.
@@ -127,7 +133,10 @@ DeprivilegedVcpu::Turn DeprivilegedVcpu::interpret(const RunBounds& bounds) {
 DeprivilegedVcpu::Turn DeprivilegedVcpu::enter_guest(const RunBounds& bounds) {
   Cpu& c = cpu();
   if (auto moved = fpu_to_ring(); !moved) return moved.error();
-  switches_ += (c.cpl == 3) != (last_cpl_ == 3);
+  if ((c.cpl == 3) != (last_cpl_ == 3)) {
+    ++switches_;
+    machine_.charge(Primitive::kRootSwitch);
+  }
   last_cpl_ = c.cpl;
   const RingContext before = context_of_guest();
   RingContext context = before;
@@ -140,6 +149,7 @@ DeprivilegedVcpu::Turn DeprivilegedVcpu::enter_guest(const RunBounds& bounds) {
   c.counters.instructions += parts_.ring->instructions() - counted;
   const KernelCode::Then then = kernel ? parts_.kernel->leave(c, context, event.value()) : KernelCode::Then::kTrap;
   take_context(before, context);
+  if (!std::holds_alternative<RingInterrupted>(event.value())) charge_trap();
   machine_.clock().run_due(machine_.now());
   switch (then) {
     case KernelCode::Then::kResume: return std::nullopt;
@@ -217,6 +227,13 @@ Result<void> DeprivilegedVcpu::fpu_to_guest() {
   return parts_.ring->fetch_fpu(cpu());
 }
 
+// From privilege 3 to the monitor and back: an exception through the real IDT, and the return from it.
+void DeprivilegedVcpu::charge_trap() {
+  const CostTable& costs = cpu().time.costs();
+  machine_.charge(CycleCategory::kWorldSwitch, uint64_t{costs.of(Primitive::kExceptionDelivery)} + costs.of(CostClass::kSerialize));
+  machine_.charge(Primitive::kDispatch);
+}
+
 // --- what came out ----------------------------------------------------------------------------------------------------------------------
 
 DeprivilegedVcpu::Turn DeprivilegedVcpu::dispatch(const RingEvent& event, const RunBounds& bounds) {
@@ -248,6 +265,7 @@ DeprivilegedVcpu::Turn DeprivilegedVcpu::callout(const RunBounds& bounds) {
 // General protection and its kin may mean that the instruction needs privilege: the virtual processor knows. All other exceptions are the guest's.
 DeprivilegedVcpu::Turn DeprivilegedVcpu::exception(const RingException& e, const RunBounds& bounds) {
   TrapExit trap{.reason = traces::ExitReason::kGuestException, .vector = e.vector, .error = e.error};
+  if (parts_.watch) parts_.watch->on_trap(cpu().rip);
   switch (static_cast<Vector>(e.vector)) {
     case Vector::kUD: case Vector::kTS: case Vector::kNP: case Vector::kSS: case Vector::kGP: break;
     default:
@@ -263,11 +281,12 @@ DeprivilegedVcpu::Turn DeprivilegedVcpu::page_fault(const RingException& e, cons
   switch (parts_.paging->page_fault(e.cr2, e.error)) {
     case FaultAction::kResume: {
       ++traps_;
+      machine_.charge(Primitive::kShadowFill);
       return Exit{trap, info_of(StopNone{}, entered_)};
     }
     case FaultAction::kInjectFault:
       return inject(trap, {.valid = true, .has_error = true, .vector = e.vector, .error = parts_.paging->details().error, .cr2 = e.cr2});
-    case FaultAction::kEmulate:
+    case FaultAction::kEmulate: machine_.charge(Primitive::kPageTableWrite); [[fallthrough]];
     case FaultAction::kDevice: return trapped(trap, bounds);
   }
   __builtin_unreachable();
@@ -277,6 +296,7 @@ DeprivilegedVcpu::Turn DeprivilegedVcpu::inject(const TrapExit& trap, const Pend
   Cpu& c = cpu();
   ++traps_;
   ++injected_;
+  machine_.charge(Primitive::kInjectEvent);
   Exit exit{trap, info_of(StopNone{}, entered_)};
   exit.info.raw_reason = trap.vector;
   c.stop = StopNone{};
@@ -302,10 +322,13 @@ Stop DeprivilegedVcpu::emulate() {
   Cpu& c = cpu();
   if (!emulating_) {
     ++emulated_;
+    machine_.charge(Primitive::kEmulateInstruction);
     ExitInfo info = info_of(StopNone{}, entered_);
     if (fpu_in_ring_ && uses_fpu(bytes_of(info), code_bits(c))) (void)fpu_to_guest();
   }
+  c.time.begin_emulation(c.now());
   const Stop stop = machine_.step(index_);
+  c.time.end_emulation(c.now());
   emulating_ = waits_for_device(stop);
   if (!emulating_) parts_.paging->after_emulation();
   return stop;

@@ -18,6 +18,7 @@
 #include "vmm/machines/model/model_machine.h"
 #include "vmm/paging/deprivileged_paging.h"
 #include "vmm/techniques/deprivileged/kernel_code.h"
+#include "vmm/techniques/deprivileged/sensitive_watch.h"
 
 namespace ringside::vmm {
 
@@ -28,6 +29,7 @@ class DeprivilegedVcpu final : public ModelVcpu {
     std::unique_ptr<DeprivilegedPaging> paging;
     std::unique_ptr<RingCpu> ring;
     std::unique_ptr<KernelCode> kernel;
+    std::unique_ptr<SensitiveWatch> watch;  // null: nothing is observed
   };
   DeprivilegedVcpu(hw::Machine& machine, unsigned index, Parts parts);
   ~DeprivilegedVcpu() override;
@@ -36,6 +38,8 @@ class DeprivilegedVcpu final : public ModelVcpu {
   Result<void> set_registers(const Registers& registers) override;
   void interrupt() noexcept override;
   std::vector<NamedCounter> technique_counters() const override;
+  void observe(hw::Observer* observer) override;
+  std::vector<std::string> findings() const override;
 
  private:
   // What one step of the loop came to: an exit to tell, or nothing.
@@ -53,6 +57,7 @@ class DeprivilegedVcpu final : public ModelVcpu {
   void take_context(const RingContext& before, const RingContext& after);
   RingControls controls_of_guest();
   RingBounds ring_bounds(const RunBounds& bounds);
+  void charge_trap();
   Result<void> fpu_to_ring();
   Result<void> fpu_to_guest();
 
