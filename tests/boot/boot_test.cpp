@@ -15,11 +15,12 @@ struct Boot {
   sim::RunReport report;
 };
 
-Boot boot(const std::string& technique, const std::string& paging, const std::string& trace_name) {
+Boot boot(const std::string& technique, const std::string& paging, const std::string& trace_name, const std::string& isa = "x86") {
   Boot result;
   sim::Run run = debian_run();
   run.technique = technique;
   run.paging = paging;
+  run.isa = isa;
   run.level = traces::TraceLevel::kExits;
   run.trace_file = (std::filesystem::temp_directory_path() / (trace_name + std::to_string(getpid()) + ".rst")).string();
   sim::RunEnvironment environment;
@@ -53,6 +54,32 @@ TEST_CASE("Debian's kernel boots on the model, runs its script, powers off, and 
     CHECK(hw.report.outcome.end == vmm::RunEnd::kPoweredOff);
     CHECK(hw.console == first.console);
   }
+}
+
+TEST_CASE("Debian's kernel boots by trap-and-emulate where every sensitive instruction traps, instruction for instruction as natively") {
+  if (!guests_fetched()) return;
+  const Boot native = boot("native", "none", "ringside-boot-c-");
+  const Boot strict = boot("trap", "shadow", "ringside-boot-c-", "strict");
+  CHECK(strict.report.outcome.end == vmm::RunEnd::kPoweredOff);
+  CHECK(strict.console == native.console);
+  CHECK(strict.report.outcome.totals.instructions == native.report.outcome.totals.instructions);
+  CHECK(strict.report.outcome.totals.exits > 1'000'000);
+}
+
+TEST_CASE("under plain trap-and-emulate Debian's kernel goes wrong, and the report names the instructions x86 lets pass") {
+  if (!guests_fetched()) return;
+  sim::Run run = debian_run();
+  run.technique = "trap";
+  run.paging = "shadow";
+  run.bounds.instructions = 2'000'000'000;
+  const auto report = sim::execute(run, {});
+  REQUIRE(report.has_value());
+  CHECK(report.value().outcome.end != vmm::RunEnd::kPoweredOff);
+  std::string notes;
+  for (const std::string& note : report.value().notes) notes += note + "\n";
+  INFO(notes);
+  CHECK(notes.find("pushfq at 0x") != std::string::npos);
+  CHECK(notes.find("popfq at 0x") != std::string::npos);
 }
 
 TEST_CASE("memtest86+ reaches its screen on the model") {

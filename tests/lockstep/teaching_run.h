@@ -18,15 +18,16 @@ using PortTouch = std::tuple<uint16_t, traces::Direction, uint8_t, uint64_t>;  /
 struct TeachingRun {
   std::string console;
   std::vector<PortTouch> ports;
-  uint64_t exits = 0, entries = 0;
+  uint64_t exits = 0, entries = 0, instructions = 0;
   std::vector<uint64_t> exit_codes;
 };
 
-inline Result<TeachingRun> run_teaching(const std::string& machine, const std::string& technique, const std::string& paging) {
+inline Result<TeachingRun> run_teaching(const std::string& machine, const std::string& technique, const std::string& paging, const std::string& isa = "x86") {
   sim::Run run;
   run.machine = machine;
   run.technique = technique;
   run.paging = paging;
+  run.isa = isa;
   run.guest.kernel = RINGSIDE_TEACHING_KERNEL;
   run.memory = 64 << 20;
   run.bounds.timeout = std::chrono::seconds(60);
@@ -37,6 +38,7 @@ inline Result<TeachingRun> run_teaching(const std::string& machine, const std::s
   environment.console = [&](uint8_t byte) { return result.console += static_cast<char>(byte), true; };
   const auto report = sim::execute(run, environment);
   if (!report) return report.error();
+  result.instructions = report.value().outcome.totals.instructions;
   const auto reader = traces::Reader::open(run.trace_file);
   if (!reader) return reader.error();
   reader.value().visit(traces::overloaded{
