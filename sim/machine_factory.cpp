@@ -19,6 +19,7 @@ class BuiltModel final : public BuiltMachine {
  public:
   explicit BuiltModel(std::unique_ptr<vmm::ModelMachine> machine) : machine_(std::move(machine)) {}
   vmm::Machine& machine() override { return *machine_; }
+  vmm::ModelMachine* model() override { return machine_.get(); }
   void record_inside(traces::Writer& writer, traces::TraceLevel level) override {
     if (level == traces::TraceLevel::kOff) return;
     recorder_.emplace(machine_->hardware(), writer);
@@ -67,12 +68,14 @@ vmm::HwPaging paging_of(const Run& run) {
 
 vmm::HwOptions hw_options(const Run& run, const hw::MachineConfig& config) {
   vmm::HwOptions options{.machine = config, .paging = paging_of(run)};
+  if (run.timing.host) options.host = *run.timing.host;
   if (run.monitor_memory) options.monitor_bytes = *run.monitor_memory;
   return options;
 }
 
 Result<std::unique_ptr<BuiltMachine>> build_model(const Run& run) {
-  const hw::MachineConfig config{.memory_bytes = run.memory, .monitor_bytes = 0, .cpus = 1, .seed = run.seed};
+  hw::MachineConfig config{.memory_bytes = run.memory, .monitor_bytes = 0, .cpus = 1, .seed = run.seed};
+  if (run.timing.uses_profile()) config.costs = BOOST_OUTCOME_TRYX(load_cost_profile(run.timing));
   if (run.technique == "trap") {
     vmm::DeprivilegedOptions options;
     options.machine = config;

@@ -6,6 +6,7 @@
 #include "sim/run.h"
 #include "traces/write/writer.h"
 #include "vmm/core/machine.h"
+#include "vmm/machines/model/model_machine.h"
 
 namespace ringside::sim {
 
@@ -14,6 +15,8 @@ class BuiltMachine {
  public:
   virtual ~BuiltMachine() = default;
   virtual vmm::Machine& machine() = 0;
+  // The same where it is the modelled one, whose time can be told how to run; else null.
+  virtual vmm::ModelMachine* model() { return nullptr; }
   // Has what happens inside the machine, below the level of exits, recorded too; nothing on machines that show only exits.
   // The writer must outlive this object.
   virtual void record_inside(traces::Writer& writer, traces::TraceLevel level) = 0;

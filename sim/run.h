@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "sim/timing.h"
 #include "traces/schema/event_kinds.h"
 #include "vmm/boot/guest_image.h"
 
@@ -38,6 +39,7 @@ struct Run {
   std::string isa = "x86";         // of the model: x86 as built, or "strict", where every sensitive instruction traps
   uint64_t seed = 0;               // of everything random in the run (RDRAND, boot entropy)
   std::string workload;            // a name for what the guest does, for comparing traces; not interpreted
+  Timing timing;
   Bounds bounds;
   traces::TraceLevel level = traces::TraceLevel::kOff;
   std::string trace_file;          // "" : no trace

@@ -43,6 +43,16 @@ class Execution {
     return vmm::apply(guest_.state, machine().vcpu(0));
   }
 
+  Result<void> start_time() {
+    vmm::ModelMachine* const model = built_->model();
+    if (!model || !run_.timing.uses_profile()) return success();
+    cost_profile_ = BOOST_OUTCOME_TRYX(load_cost_profile(run_.timing)).name;
+    hw::TimePlan plan = BOOST_OUTCOME_TRYX(time_plan(run_.timing, run_.guest.kernel));
+    model->hardware().set_time_mode(run_.timing.mode_at_start());
+    model->hardware().set_time_plan(std::move(plan));
+    return success();
+  }
+
   Result<void> open_trace() {
     if (run_.level == traces::TraceLevel::kOff) return success();
     writer_ = BOOST_OUTCOME_TRYX(traces::Writer::create(run_.trace_file, vmm::trace_clock_of(machine())));
@@ -55,7 +65,7 @@ class Execution {
     std::optional<vmm::TraceRecorder> trace;
     const std::string host = built_->host();
     if (writer_) trace.emplace(*writer_, vmm::numbering_of(machine()), description(host));
-    Watcher recorder(trace ? static_cast<vmm::Recorder&>(*trace) : nothing, environment_.progress);
+    Watcher recorder(trace ? static_cast<vmm::Recorder&>(*trace) : nothing, environment_.progress, run_.timing.detailed() ? built_->model() : nullptr);
     std::optional<StopOnSignals> signals;
     if (environment_.signals == RunEnvironment::Signals::kStopTheRun) signals.emplace(*stop_);
     return vmm::run(machine(), requests_, recorder, options());
@@ -78,12 +88,24 @@ class Execution {
     for (std::string& finding : machine().findings()) report.notes.push_back(std::move(finding));
     report.time_unit = machine().capabilities().time_unit;
     report.time = machine().clock().now();
+    report_time(report);
     report.console_bytes = console_bytes_;
     if (writer_) report.trace_events = writer_->events(), report.trace_bytes = writer_->file_bytes();
     return report;
   }
 
  private:
+  // Every modelled cycle was charged to exactly one category, or our books are wrong.
+  void report_time(RunReport& report) {
+    report.cost_profile = cost_profile_;
+    vmm::ModelMachine* const model = built_->model();
+    if (!model || !run_.timing.detailed()) return;
+    model->hardware().assert_balances();
+    const hw::CycleAccount& account = model->hardware().account();
+    for (size_t i = 0; i < hw::kCycleCategories; ++i)
+      report.cycles.emplace_back(hw::kCycleCategoryNames[i], account.of(static_cast<hw::CycleCategory>(i)));
+  }
+
   vmm::Machine& machine() { return built_->machine(); }
 
   void write_console(uint8_t byte) {
@@ -116,6 +138,7 @@ class Execution {
     start.initrd_hash = guest_.initrd_digest;
     start.command_line = run_.guest.command_line;
     start.workload = run_.workload;
+    start.cost_profile = cost_profile_;
     start.seed = run_.seed;
     start.ram_bytes = run_.memory;
     start.vcpus = machine().vcpu_count();
@@ -133,7 +156,7 @@ class Execution {
   std::optional<StopRequest> stop_;
   std::unique_ptr<vmm::PcDevices> devices_;
   LoadedGuest guest_;
-  std::string kernel_name_, initrd_name_;
+  std::string kernel_name_, initrd_name_, cost_profile_;
   uint64_t console_bytes_ = 0;
 };
 
@@ -149,6 +172,7 @@ Result<RunReport> execute(const Run& run, const RunEnvironment& environment) {
   Execution execution(run, environment);
   BOOST_OUTCOME_TRYV(execution.build());
   BOOST_OUTCOME_TRYV(execution.load_guest());
+  BOOST_OUTCOME_TRYV(execution.start_time());
   BOOST_OUTCOME_TRYV(execution.open_trace());
   auto outcome = execution.go();
   BOOST_OUTCOME_TRYV(execution.close_trace());

@@ -6,6 +6,8 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sim/run.h"
@@ -20,6 +22,8 @@ struct RunReport {
   std::vector<std::string> notes;   // what the machine lacks on this host, in sentences
   vmm::TimeUnit time_unit = vmm::TimeUnit::kModelledCycles;
   Cycles time;                      // guest time at the end, idle time included
+  std::string cost_profile;         // "": none was used
+  std::vector<std::pair<std::string_view, uint64_t>> cycles;  // by category, those of detailed mode; empty if there was none
   uint64_t console_bytes = 0;
   uint64_t trace_events = 0, trace_bytes = 0;
 

@@ -73,6 +73,17 @@ Result<void> check_guest(const Guest& guest) {
   return success();
 }
 
+Result<void> check_timing(const Run& run) {
+  const Timing& t = run.timing;
+  using At = hw::ModeChange::At;
+  if (t.uses_profile() && run.machine != "model") return refuse(text::tr("sim.validate.time_needs_model", run.machine));
+  if (t.mode == hw::TimeMode::kFast && (t.from || t.until)) return refuse(text::tr("sim.validate.fast_with_points"));
+  if (t.from && t.until && t.from->at == At::kInstructions && t.until->at == At::kInstructions && t.until->value <= t.from->value)
+    return refuse(text::tr("sim.validate.until_before_from", to_text(*t.until), to_text(*t.from)));
+  if (t.host && (run.technique != "hw" || run.machine != "model")) return refuse(text::tr("sim.validate.host_without_hw", run.technique, run.machine));
+  return success();
+}
+
 bool same_file(const std::string& a, const std::string& b) {
   std::error_code ignored;
   return !a.empty() && !b.empty() && std::filesystem::equivalent(a, b, ignored);
@@ -99,6 +110,7 @@ Result<void> validate(const Run& run) {
   BOOST_OUTCOME_TRY(check_memory(run.memory));
   BOOST_OUTCOME_TRY(check_monitor_memory(run));
   BOOST_OUTCOME_TRY(check_guest(run.guest));
+  BOOST_OUTCOME_TRY(check_timing(run));
   return check_trace(run);
 }
 

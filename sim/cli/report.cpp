@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ostream>
+#include <vector>
 
 #include "sim/quantities.h"
 #include "traces/base/text.h"
@@ -34,6 +36,18 @@ std::string exits_text(const RunTotals& totals) {
   return totals.exits ? text + ")" : text;
 }
 
+// The categories of detailed mode, largest first, with their shares.
+void print_cycles(std::ostream& out, const sim::RunReport& report) {
+  auto rows = report.cycles;
+  std::erase_if(rows, [](const auto& row) { return row.second == 0; });
+  std::ranges::stable_sort(rows, [](const auto& a, const auto& b) { return a.second > b.second; });
+  uint64_t total = 0;
+  for (const auto& row : rows) total += row.second;
+  line(out, "cli.report.cycles", text::tr("cli.report.cycles_text", sim::grouped(total), report.cost_profile));
+  for (const auto& [name, cycles] : rows)
+    out << fmt::format("    {:<26} {:>18} {:5.1f} %\n", name, sim::grouped(cycles), 100.0 * static_cast<double>(cycles) / static_cast<double>(total));
+}
+
 std::string time_text(const sim::RunReport& report) {
   return sim::duration_text(std::chrono::nanoseconds(report.time.value));  // both clocks tick in ns
 }
@@ -49,6 +63,7 @@ void print_report(std::ostream& out, const sim::Run& run, const sim::RunReport& 
   if (totals.instructions)
     line(out, "cli.report.instructions", fmt::format("{} ({:.0f} MIPS)", sim::grouped(totals.instructions), report.mips()));
   line(out, "cli.report.guest_time", time_text(report));
+  if (!report.cycles.empty()) print_cycles(out, report);
   line(out, "cli.report.wall_time", sim::duration_text(totals.wall_time));
   line(out, "cli.report.exits", exits_text(totals));
   line(out, "cli.report.console", text::tr("cli.report.bytes", sim::grouped(report.console_bytes)));
@@ -63,6 +78,8 @@ nlohmann::ordered_json report_json(const sim::Run& run, const sim::RunReport& re
   nlohmann::ordered_json exits;
   for (size_t i = 0; i < totals.exits_by_cause.size(); ++i)
     if (totals.exits_by_cause[i]) exits[std::string(cause_name(i))] = totals.exits_by_cause[i];
+  auto cycles = nlohmann::ordered_json::object();
+  for (const auto& [name, value] : report.cycles) cycles[std::string(name)] = value;
   nlohmann::ordered_json json = {
       {"machine", run.machine},
       {"technique", run.technique},
@@ -77,6 +94,8 @@ nlohmann::ordered_json report_json(const sim::Run& run, const sim::RunReport& re
       {"mips", report.mips()},
       {"guest_time_ns", report.time.value},
       {"wall_time_ns", totals.wall_time.count()},
+      {"cost_profile", report.cost_profile},
+      {"cycles", cycles},
       {"exits", totals.exits},
       {"entries", totals.entries},
       {"exits_by_cause", exits},

@@ -18,6 +18,10 @@ constexpr Choice<vmm::DecompressBy> kDecompress[] = {{"host", vmm::DecompressBy:
 constexpr Choice<vmm::StartMode> kStartModes[] = {
     {"real", vmm::StartMode::kReal}, {"protected", vmm::StartMode::kProtected}, {"long", vmm::StartMode::kLong}};
 
+constexpr Choice<std::optional<hw::TimeMode>> kModes[] = {{"fast", hw::TimeMode::kFast}, {"detailed", hw::TimeMode::kDetailed}};
+constexpr Choice<std::optional<vmm::HostKind>> kHosts[] = {{"type1", vmm::HostKind::kType1}, {"type2", vmm::HostKind::kType2}};
+constexpr const char* kPoint = "marker:N|instructions:N|symbol:NAME|symbol:ADDRESS";
+
 std::string joined_names(std::span<const sim::NameFacts> facts) { return fmt::format("{}", fmt::join(sim::names_of(facts), "|")); }
 
 // The sentence of a value's parser with the option it was given to in front.
@@ -55,6 +59,11 @@ void RunOptions::describe(CLI::App& parser) {
   option("--isa", isa_, "isa", "x86|strict")->group(text::tr("cli.run.group.machine"));
   option("--seed", seed_, "seed", "N")->group(text::tr("cli.run.group.machine"));
   option("--workload", workload_, "workload", "NAME")->group(text::tr("cli.run.group.machine"));
+  option("--host", host_, "host", choice_names<std::optional<vmm::HostKind>>(kHosts, "|"))->group(text::tr("cli.run.group.machine"));
+  option("--mode", mode_, "mode", choice_names<std::optional<hw::TimeMode>>(kModes, "|"))->group(text::tr("cli.run.group.time"));
+  option("--cost-profile", cost_profile_, "cost_profile", "NAME|FILE")->group(text::tr("cli.run.group.time"));
+  option("--detailed-from", detailed_from_, "detailed_from", kPoint)->group(text::tr("cli.run.group.time"));
+  option("--detailed-until", detailed_until_, "detailed_until", kPoint)->group(text::tr("cli.run.group.time"));
   option("--timeout", timeout_, "timeout", "TIME")->group(text::tr("cli.run.group.bounds"));
   option("--max-exits", max_exits_, "max_exits", "N")->group(text::tr("cli.run.group.bounds"));
   option("--max-instructions", max_instructions_, "max_instructions", "N")->group(text::tr("cli.run.group.bounds"));
@@ -74,6 +83,18 @@ Result<void> RunOptions::parse_guest(sim::Guest& guest) const {
   return parse_into(guest.load_address, "--load-address", load_address_, sim::parse_size);
 }
 
+Result<void> RunOptions::parse_timing(sim::Timing& timing) const {
+  timing.cost_profile = cost_profile_;
+  if (!mode_.empty()) {
+    BOOST_OUTCOME_TRYV(parse_choice<std::optional<hw::TimeMode>>(timing.mode, "--mode", mode_, kModes));
+  }
+  if (!host_.empty()) {
+    BOOST_OUTCOME_TRYV(parse_choice<std::optional<vmm::HostKind>>(timing.host, "--host", host_, kHosts));
+  }
+  BOOST_OUTCOME_TRYV(parse_into(timing.from, "--detailed-from", detailed_from_, sim::parse_switch_point));
+  return parse_into(timing.until, "--detailed-until", detailed_until_, sim::parse_switch_point);
+}
+
 Result<void> RunOptions::parse_bounds(sim::Bounds& bounds) const {
   BOOST_OUTCOME_TRYV(parse_into(bounds.timeout, "--timeout", timeout_, sim::parse_duration));
   BOOST_OUTCOME_TRYV(parse_into(bounds.exits, "--max-exits", max_exits_, sim::parse_count));
@@ -91,6 +112,7 @@ Result<sim::Run> RunOptions::parse() const {
   BOOST_OUTCOME_TRYV(parse_into(run.monitor_memory, "--monitor-memory", monitor_memory_, sim::parse_size));
   run.isa = isa_;
   BOOST_OUTCOME_TRYV(parse_into(run.seed, "--seed", seed_, sim::parse_count));
+  BOOST_OUTCOME_TRYV(parse_timing(run.timing));
   BOOST_OUTCOME_TRYV(parse_bounds(run.bounds));
   return run;
 }

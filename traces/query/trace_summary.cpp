@@ -68,9 +68,11 @@ class Builder {
   }
   void take(const Marker& event) {
     if (!phases_.empty()) end_phase(event.time);
-    if (phases_.size() < kMaxRows) phases_.push_back({event.value, printable(event.name), event.time, 0, 0});
+    cycles_(event);
+    if (phases_.size() < kMaxRows) phases_.push_back({event.value, printable(event.name), event.time, 0, 0, {}});
   }
   void take(const Counter& event) {
+    if (cycles_.is_cycle_counter(event)) return cycles_(event);
     const auto known = counter_places_.find(event.name);
     if (known != counter_places_.end()) {
       counters_[known->second].second = event.value;
@@ -113,6 +115,7 @@ class Builder {
   Counts unimplemented_;
   std::vector<std::pair<std::string, std::string>> run_;
   ExitStatsBuilder exits_;
+  CycleStatsBuilder cycles_;
   uint64_t first_time_ = ~0ull, last_time_ = 0;
   bool ended_ = false;
 };
@@ -140,7 +143,9 @@ TraceSummary Builder::finish(const Reader& reader, const VisitResult& result, Ex
   for (auto& [name, device] : devices_) summary.devices.push_back(std::move(device));
   std::ranges::stable_sort(summary.devices, [](const auto& a, const auto& b) { return a.accesses() > b.accesses(); });
   if (!phases_.empty()) end_phase(last_time_);
+  for (size_t i = 0; i < phases_.size(); ++i) phases_[i].cycles = cycles_.phase(i);
   summary.phases = std::move(phases_);
+  summary.cycles = cycles_.total();
   summary.counters = std::move(counters_);
   summary.unimplemented = ranked(unimplemented_);
   summary.exits = exits_.finish(reader.clock(), result.lost_events, sort);

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "traces/query/cycle_stats.h"
 #include "traces/query/exit_stats.h"
 #include "traces/read/reader.h"
 
@@ -25,6 +26,7 @@ struct Phase {
   std::string name;
   uint64_t start = 0, duration = 0;  // until the next marker or the last event
   uint64_t exits = 0;
+  CycleRows cycles;  // by category, where the run was in detailed mode
 };
 
 struct TraceSummary {
@@ -40,6 +42,7 @@ struct TraceSummary {
   std::vector<Phase> phases;
   std::vector<std::pair<std::string, uint64_t>> counters;     // the last value of each
   std::vector<std::pair<std::string, uint64_t>> unimplemented;  // instruction and how often
+  CycleRows cycles;                                             // by category, where the run was in detailed mode
   ExitStats exits;
 };
 

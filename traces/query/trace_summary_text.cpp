@@ -1,6 +1,7 @@
 // The two renderings of a trace summary: text with one block per subject, and JSON.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
@@ -27,8 +28,32 @@ void block(std::string& out, std::string_view key, const Rows& rows, Print&& pri
   if (rows.size() > kShownRows) out += "  " + text::tr("traces.stats.more", rows.size() - kShownRows) + '\n';
 }
 
+template <class Share>
+void counts_block(std::string& out, std::string_view key, const std::vector<std::pair<std::string, uint64_t>>& rows, Share&& share) {
+  block(out, key, rows, [&](const auto& row) {
+    fmt::format_to(std::back_inserter(out), "  {:<32} {:>14}  {}\n", row.first, row.second, share(row.second));
+  });
+}
 void counts_block(std::string& out, std::string_view key, const std::vector<std::pair<std::string, uint64_t>>& rows) {
   block(out, key, rows, [&](const auto& row) { fmt::format_to(std::back_inserter(out), "  {:<32} {:>14}\n", row.first, row.second); });
+}
+
+std::string share_text(uint64_t part, uint64_t whole) { return fmt::format("{:.1f} %", 100.0 * static_cast<double>(part) / static_cast<double>(whole)); }
+
+void cycles_block(std::string& out, const CycleRows& rows) {
+  const uint64_t total = sum_of(rows);
+  counts_block(out, "traces.stats.cycles", rows, [&](uint64_t cycles) { return share_text(cycles, total); });
+  if (total) fmt::format_to(std::back_inserter(out), "  {:<32} {:>14}\n", text::tr("traces.stats.cycles_total"), total);
+}
+
+// One line: the largest shares of a phase.
+std::string phase_cycles(CycleRows rows) {
+  const uint64_t total = sum_of(rows);
+  std::ranges::stable_sort(rows, [](const auto& a, const auto& b) { return a.second > b.second; });
+  constexpr size_t kShown = 5;
+  std::string text = text::tr("traces.stats.phase_cycles", total);
+  for (size_t i = 0; i < std::min(rows.size(), kShown); ++i) text += fmt::format("{} {} {}", i ? "," : ":", rows[i].first, share_text(rows[i].second, total));
+  return text;
 }
 
 void state_lines(std::string& out, const TraceSummary& s) {
@@ -65,7 +90,9 @@ std::string to_text(const TraceSummary& s) {
   block(out, "traces.stats.phases", s.phases, [&](const Phase& p) {
     fmt::format_to(to, "  {:>6} {:<20} {}\n", p.value, p.name,
                    text::tr("traces.stats.phase", microseconds(p.start, s.exits.clock), microseconds(p.duration, s.exits.clock), p.exits));
+    if (!p.cycles.empty()) fmt::format_to(to, "         {}\n", phase_cycles(p.cycles));
   });
+  cycles_block(out, s.cycles);
   counts_block(out, "traces.stats.unimplemented", s.unimplemented);
   counts_block(out, "traces.stats.counters", s.counters);
   out += '\n';
@@ -94,7 +121,8 @@ nlohmann::ordered_json to_json(const TraceSummary& s) {
                                {"mmio_writes", d.mmio_writes}});
   json["phases"] = nlohmann::ordered_json::array();
   for (const auto& p : s.phases)
-    json["phases"].push_back({{"value", p.value}, {"name", p.name}, {"start", p.start}, {"duration", p.duration}, {"exits", p.exits}});
+    json["phases"].push_back({{"value", p.value}, {"name", p.name}, {"start", p.start}, {"duration", p.duration}, {"exits", p.exits}, {"cycles", object(p.cycles)}});
+  json["cycles"] = object(s.cycles);
   json["unimplemented"] = object(s.unimplemented);
   json["counters"] = object(s.counters);
   json["exits"] = to_json(s.exits);

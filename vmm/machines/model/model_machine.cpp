@@ -155,6 +155,13 @@ std::vector<std::string> ModelMachine::findings() const {
   return all;
 }
 
+std::vector<NamedCounter> ModelMachine::cycle_counters() const {
+  std::vector<NamedCounter> all;
+  for (size_t i = 0; i < hw::kCycleCategories; ++i)
+    all.push_back({"cycles_" + std::string(hw::kCycleCategoryNames[i]), machine_->account().of(static_cast<hw::CycleCategory>(i))});
+  return all;
+}
+
 std::vector<NamedCounter> ModelMachine::counters() {
   std::vector<NamedCounter> all;
   for (unsigned i = 0; i < machine_->cpu_count(); ++i) {
@@ -181,6 +188,10 @@ std::vector<NamedCounter> ModelMachine::counters() {
     all.insert(all.end(), technique.begin(), technique.end());
   }
   all.push_back({"idle_cycles", machine_->idle_cycles()});
+  if (machine_->detailed_time() > Cycles(0)) {
+    const auto cycles = cycle_counters();
+    all.insert(all.end(), cycles.begin(), cycles.end());
+  }
   all.push_back({"decoded_blocks", machine_->code().counters.decoded_blocks});
   all.push_back({"decoded_instructions", machine_->code().counters.decoded_instructions});
   all.push_back({"code_invalidations", machine_->code().counters.invalidations});

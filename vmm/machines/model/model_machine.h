@@ -75,6 +75,8 @@ class ModelMachine final : public Machine {
   void announce_hardware_exits() { capabilities_.hardware_exits = true; }
   void observe(hw::Observer* observer);
   std::vector<std::string> findings() const override;
+  // Cycles by category ("cycles_page_walk" ...), all of them; from detailed mode.
+  std::vector<NamedCounter> cycle_counters() const;
   // The machine below, for observers, snapshots and inspectors.
   hw::Machine& hardware() { return *machine_; }
 

@@ -101,7 +101,8 @@ Result<Exit> HwVcpu::run(const RunBounds& bounds) {
 Result<Exit> HwVcpu::enter_guest(const RunBounds& bounds) {
   hw::Cpu& c = cpu();
   const Cycles entered = machine_.now();
-  prepare_injection();
+  // Coming back from a slice is no entry: what waits makes the guest exit as it would have without.
+  if (entry_due_) prepare_injection();
   block_->entry_controls = c.in_long_mode() ? vmx::entry::kIa32eModeGuest : 0;
   if (std::exchange(entry_due_, false)) {
     ++entries_;
@@ -118,9 +119,9 @@ Result<Exit> HwVcpu::enter_guest(const RunBounds& bounds) {
   if (!std::holds_alternative<hw::StopVmExit>(stop)) return Exit{cause_of(stop, bounds), info_of(stop, entered)};  // a slice or a kick: no exit of the guest
   ++exits_;
   entry_due_ = true;
-  machine_.charge(Primitive::kVmExit);
-  machine_.charge(Primitive::kDispatch);
   Exit exit{HardwareExit{static_cast<uint16_t>(block_->exit_reason), block_->exit_qualification}, info_of(stop, entered)};
+  machine_.charge(Primitive::kVmExit);  // from the exit on, time is the monitor's
+  machine_.charge(Primitive::kDispatch);
   exit.info.raw_reason = static_cast<uint32_t>(block_->exit_reason);
   const hw::Stop then = handle_exit();
   if (!std::holds_alternative<hw::StopNone>(then)) {
