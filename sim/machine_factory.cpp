@@ -68,6 +68,7 @@ vmm::HwPaging paging_of(const Run& run) {
 
 vmm::HwOptions hw_options(const Run& run, const hw::MachineConfig& config) {
   vmm::HwOptions options{.machine = config, .paging = paging_of(run)};
+  if (run.nested_leaf) options.nested_leaf = *run.nested_leaf;
   if (run.timing.host) options.host = *run.timing.host;
   if (run.monitor_memory) options.monitor_bytes = *run.monitor_memory;
   return options;

@@ -10,6 +10,7 @@
 #include "sim/timing.h"
 #include "traces/schema/event_kinds.h"
 #include "vmm/boot/guest_image.h"
+#include "vmm/paging/nested_tables.h"
 
 namespace ringside::sim {
 
@@ -40,6 +41,7 @@ struct Run {
   uint64_t seed = 0;               // of everything random in the run (RDRAND, boot entropy)
   std::string workload;            // a name for what the guest does, for comparing traces; not interpreted
   Timing timing;
+  std::optional<vmm::NestedLeaf> nested_leaf;  // the largest leaf of the monitor's nested tables; none: 4 KiB
   Bounds bounds;
   traces::TraceLevel level = traces::TraceLevel::kOff;
   std::string trace_file;          // "" : no trace

@@ -62,6 +62,7 @@ std::string to_text(const SwitchPoint& point) {
 }
 
 Result<hw::CostProfile> load_cost_profile(const Timing& timing) {
+  if (timing.profile) return *timing.profile;
   return hw::load_cost_profile(timing.cost_profile.empty() ? std::string(hw::kDefaultCostProfile) : timing.cost_profile);
 }
 

@@ -24,12 +24,13 @@ struct SwitchPoint {
 struct Timing {
   std::optional<hw::TimeMode> mode;         // none: fast, or as the points below say
   std::string cost_profile;                 // name or file; "": the default one in detailed mode, none in fast mode
+  std::optional<hw::CostProfile> profile;   // given as a value instead (experiments)
   std::optional<SwitchPoint> from, until;   // detailed mode begins and ends there
   std::optional<vmm::HostKind> host;        // where the monitor lives; none: type 2
 
   // Some of the run is, or may become, detailed.
   bool detailed() const { return mode == hw::TimeMode::kDetailed || from || until; }
-  bool uses_profile() const { return detailed() || !cost_profile.empty(); }
+  bool uses_profile() const { return detailed() || profile || !cost_profile.empty(); }
   hw::TimeMode mode_at_start() const { return detailed() && !from ? hw::TimeMode::kDetailed : hw::TimeMode::kFast; }
 };
 

@@ -86,13 +86,14 @@ constexpr auto kCpl0 = Privilege::kCpl0;
 constexpr auto kUmip = Privilege::kUmip;
 constexpr auto kYes = Sensitive::kYes;
 constexpr auto kSystem = CostClass::kSystem;
+constexpr auto kSerialize = CostClass::kSerialize;  // loads of these registers [SDM 3A 9.3 "Serializing Instructions"]
 const InstructionInfo kRows[] = {
-    {ZYDIS_MNEMONIC_LGDT, kCpl0, kYes, kSystem, false, "SDM 2A 3.2 LGDT/LIDT", bind_handler<at_cpl0<load_table<Table::kGdt>>>},
-    {ZYDIS_MNEMONIC_LIDT, kCpl0, kYes, kSystem, false, "SDM 2A 3.2 LGDT/LIDT", bind_handler<at_cpl0<load_table<Table::kIdt>>>},
+    {ZYDIS_MNEMONIC_LGDT, kCpl0, kYes, kSerialize, false, "SDM 2A 3.2 LGDT/LIDT", bind_handler<at_cpl0<load_table<Table::kGdt>>>},
+    {ZYDIS_MNEMONIC_LIDT, kCpl0, kYes, kSerialize, false, "SDM 2A 3.2 LGDT/LIDT", bind_handler<at_cpl0<load_table<Table::kIdt>>>},
     {ZYDIS_MNEMONIC_SGDT, kUmip, kYes, kSystem, false, "SDM 2B 4.3 SGDT", bind_handler<under_umip<store_table<Table::kGdt>>>},
     {ZYDIS_MNEMONIC_SIDT, kUmip, kYes, kSystem, false, "SDM 2B 4.3 SIDT", bind_handler<under_umip<store_table<Table::kIdt>>>},
-    {ZYDIS_MNEMONIC_LLDT, kCpl0, kYes, kSystem, false, "SDM 2A 3.2 LLDT", LoadSelector<lldt>::bind},
-    {ZYDIS_MNEMONIC_LTR, kCpl0, kYes, kSystem, false, "SDM 2A 3.2 LTR", LoadSelector<ltr>::bind},
+    {ZYDIS_MNEMONIC_LLDT, kCpl0, kYes, kSerialize, false, "SDM 2A 3.2 LLDT", LoadSelector<lldt>::bind},
+    {ZYDIS_MNEMONIC_LTR, kCpl0, kYes, kSerialize, false, "SDM 2A 3.2 LTR", LoadSelector<ltr>::bind},
     {ZYDIS_MNEMONIC_SLDT, kUmip, kYes, kSystem, false, "SDM 2B 4.3 SLDT", StoreSelector<ldtr_selector>::bind},
     {ZYDIS_MNEMONIC_STR, kUmip, kYes, kSystem, false, "SDM 2B 4.3 STR", StoreSelector<tr_selector>::bind},
 };

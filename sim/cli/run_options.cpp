@@ -20,6 +20,7 @@ constexpr Choice<vmm::StartMode> kStartModes[] = {
 
 constexpr Choice<std::optional<hw::TimeMode>> kModes[] = {{"fast", hw::TimeMode::kFast}, {"detailed", hw::TimeMode::kDetailed}};
 constexpr Choice<std::optional<vmm::HostKind>> kHosts[] = {{"type1", vmm::HostKind::kType1}, {"type2", vmm::HostKind::kType2}};
+constexpr Choice<std::optional<vmm::NestedLeaf>> kLeaves[] = {{"4K", vmm::NestedLeaf::k4K}, {"2M", vmm::NestedLeaf::k2M}, {"1G", vmm::NestedLeaf::k1G}};
 constexpr const char* kPoint = "marker:N|instructions:N|symbol:NAME|symbol:ADDRESS";
 
 std::string joined_names(std::span<const sim::NameFacts> facts) { return fmt::format("{}", fmt::join(sim::names_of(facts), "|")); }
@@ -60,6 +61,7 @@ void RunOptions::describe(CLI::App& parser) {
   option("--seed", seed_, "seed", "N")->group(text::tr("cli.run.group.machine"));
   option("--workload", workload_, "workload", "NAME")->group(text::tr("cli.run.group.machine"));
   option("--host", host_, "host", choice_names<std::optional<vmm::HostKind>>(kHosts, "|"))->group(text::tr("cli.run.group.machine"));
+  option("--ept-leaf", ept_leaf_, "ept_leaf", choice_names<std::optional<vmm::NestedLeaf>>(kLeaves, "|"))->group(text::tr("cli.run.group.machine"));
   option("--mode", mode_, "mode", choice_names<std::optional<hw::TimeMode>>(kModes, "|"))->group(text::tr("cli.run.group.time"));
   option("--cost-profile", cost_profile_, "cost_profile", "NAME|FILE")->group(text::tr("cli.run.group.time"));
   option("--detailed-from", detailed_from_, "detailed_from", kPoint)->group(text::tr("cli.run.group.time"));
@@ -113,6 +115,9 @@ Result<sim::Run> RunOptions::parse() const {
   run.isa = isa_;
   BOOST_OUTCOME_TRYV(parse_into(run.seed, "--seed", seed_, sim::parse_count));
   BOOST_OUTCOME_TRYV(parse_timing(run.timing));
+  if (!ept_leaf_.empty()) {
+    BOOST_OUTCOME_TRYV(parse_choice<std::optional<vmm::NestedLeaf>>(run.nested_leaf, "--ept-leaf", ept_leaf_, kLeaves));
+  }
   BOOST_OUTCOME_TRYV(parse_bounds(run.bounds));
   return run;
 }

@@ -20,3 +20,5 @@ namespace ringside::sim {
 }  // namespace ringside::sim
 ")
 target_sources(ringside_sim PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/all_experiments.cpp)
+# Where the guests that experiments run are built (tests/guests).
+set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/runs/hyperbench.cpp PROPERTIES COMPILE_DEFINITIONS RINGSIDE_BUILT_GUESTS="${CMAKE_BINARY_DIR}/guests")

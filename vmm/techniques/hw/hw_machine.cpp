@@ -11,16 +11,16 @@
 namespace ringside::vmm {
 namespace {
 
-template <class Paging>
-Result<std::unique_ptr<GuestPaging>> create_paging(MonitorMemory& pool) {
-  auto paging = Paging::create(pool);
+template <class Paging, class... Options>
+Result<std::unique_ptr<GuestPaging>> create_paging(MonitorMemory& pool, const Options&... options) {
+  auto paging = Paging::create(pool, options...);
   if (!paging) return paging.error();
   return std::unique_ptr<GuestPaging>(std::move(paging.value()));
 }
 
-Result<std::unique_ptr<GuestPaging>> make_paging(HwPaging kind, MonitorMemory& pool) {
-  switch (kind) {
-    case HwPaging::kNested: return create_paging<NestedPaging>(pool);
+Result<std::unique_ptr<GuestPaging>> make_paging(const HwOptions& options, MonitorMemory& pool) {
+  switch (options.paging) {
+    case HwPaging::kNested: return create_paging<NestedPaging>(pool, NestedPagingOptions{.leaf = options.nested_leaf});
     case HwPaging::kShadow: return create_paging<ShadowPaging>(pool);
     case HwPaging::kAgile: return create_paging<AgilePaging>(pool);
   }
@@ -35,7 +35,7 @@ Result<std::unique_ptr<ModelMachine>> create_hw_machine(const HwOptions& options
   std::optional<Error> failure;
   const auto make_vcpu = [&](hw::Machine& machine, unsigned index) -> std::unique_ptr<ModelVcpu> {
     auto pool = std::make_unique<MonitorMemory>(machine.memory(), HostPhysical(hw::PhysicalMemory::kMonitorStart), machine.memory().monitor_size());
-    auto paging = make_paging(options.paging, *pool);
+    auto paging = make_paging(options, *pool);
     if (!paging) {
       failure = paging.error();
       return std::make_unique<ModelVcpu>(machine, index);

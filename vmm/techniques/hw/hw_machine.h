@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "vmm/machines/model/model_machine.h"
+#include "vmm/paging/nested_tables.h"
 #include "vmm/techniques/hw/hw_vcpu.h"
 
 namespace ringside::vmm {
@@ -17,6 +18,7 @@ struct HwOptions {
   HwPaging paging = HwPaging::kNested;
   uint64_t monitor_bytes = 64ull << 20;       // cap of all shadow and nested tables, in whole pages
   HostKind host = HostKind::kType2;
+  NestedLeaf nested_leaf = NestedLeaf::k4K;   // the largest leaf of paging `nested`
 };
 
 Result<std::unique_ptr<ModelMachine>> create_hw_machine(const HwOptions& options);
