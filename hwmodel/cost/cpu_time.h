@@ -53,6 +53,11 @@ class CpuTime {
   }
   void account_instructions(CycleCategory category, uint64_t cycles) { account_.charge(category, cycles); }
 
+  // An instruction that a monitor did for the guest and counted: its one cycle.
+  void instruction_by_monitor() {
+    if (mode_ == TimeMode::kDetailed) account_.charge(CycleCategory::kMonitorEmulate, 1);
+  }
+
   // Between the two the monitor's emulator runs an instruction for the guest: that instruction and its walks are part of the
   // emulator's price (Primitive::kEmulateInstruction), so only device accesses are charged on their own.
   void begin_emulation(Cycles now);

@@ -133,6 +133,11 @@ class Cpu : public CpuState {
   CpuTime time;
   // Instructions retired at this micro-op, exact in the middle of a block (counters.instructions counts the whole block at entry).
   uint64_t retired(const Uop* op) const;
+  // A monitor did an instruction of the guest itself.
+  void retire_for_guest() {
+    ++counters.instructions;
+    time.instruction_by_monitor();
+  }
   // Modelled time now, between blocks and in instructions that end theirs; and before the instruction of a micro-op in flight.
   Cycles now() const { return Cycles(counters.instructions + time.extra()); }
   Cycles now(const Uop* op) const;

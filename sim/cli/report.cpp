@@ -60,6 +60,8 @@ void print_report(std::ostream& out, const sim::Run& run, const sim::RunReport& 
   out << vmm::post_mortem_text(report.outcome);
   line(out, "cli.report.guest", report.guest);
   line(out, "cli.report.run", fmt::format("{} / {} / {}, {}", run.machine, run.technique, run.paging, sim::size_text(run.memory)));
+  if (run.technique == "hw" && run.machine == "model")
+    line(out, "cli.report.monitor", text::tr(run.timing.host == vmm::HostKind::kType1 ? "cli.report.type1" : "cli.report.type2"));
   if (totals.instructions)
     line(out, "cli.report.instructions", fmt::format("{} ({:.0f} MIPS)", sim::grouped(totals.instructions), report.mips()));
   line(out, "cli.report.guest_time", time_text(report));

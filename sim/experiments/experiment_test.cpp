@@ -1,6 +1,7 @@
 // The list of experiments, and the ones that need no guest, run in full.
 #include "sim/experiments/experiment.h"
 
+#include <cmath>
 #include <set>
 
 #include "sim/experiments/plot.h"
@@ -138,6 +139,26 @@ TEST_CASE("average-refs: as expected where there are walk caches, refused where 
   }
   options.tlb_profile = "none";
   CHECK(find_experiment("average-refs").value().run(options).error().code == ExitCode::kUsage);
+}
+
+TEST_CASE("hyperbench: E9 and O4 hold, three rows are fitted and meet their figures, and the same run gives the same numbers", "[experiment][invariant]") {
+  const ExperimentOptions options = options_with(std::string(hw::kDefaultCostProfile));
+  const ExperimentResult result = run("hyperbench", options);
+  CHECK(result.verdict == Verdict::kAsExpected);
+  unsigned fitted = 0;
+  for (const auto& row : result.rows) {
+    const auto simulated = std::get<double>(row[3]), distance = std::get<double>(row[5]);
+    INFO(std::get<std::string>(row[0]) << ' ' << std::get<std::string>(row[1]));
+    CHECK(simulated > 0);
+    CHECK(distance == Approx(std::abs(std::log2(simulated / static_cast<double>(number(row[2]))))));
+    if (std::get<std::string>(row[4]) != "yes") continue;
+    ++fitted;
+    CHECK(distance < 0.05);
+  }
+  CHECK(fitted == 3);
+  CHECK(to_csv(run("hyperbench", options)) == to_csv(result));
+  ExperimentOptions other = options_with("skylake");
+  CHECK(run("hyperbench", other).verdict == Verdict::kAsExpected);
 }
 
 TEST_CASE("results page: all experiments, with the pictures it names", "[experiment]") {

@@ -114,7 +114,8 @@ struct DataCosts {
 DataCosts fit(const Measured& native) {
   DataCosts costs;
   for (const Published& p : kPublished) {
-    const double rest = std::max(0.0, p.cycles[kNative] - native.at(p.benchmark) * (p.data != Data::kNone));
+    if (p.data == Data::kNone) continue;
+    const double rest = std::max(0.0, p.cycles[kNative] - native.at(p.benchmark));
     if (p.data == Data::kCached) costs.cached = rest;
     if (p.data == Data::kFromMemory) costs.from_memory = rest;
   }
@@ -171,8 +172,13 @@ Result<ExperimentResult> run(const ExperimentOptions& options) {
   hw::CostProfile profile = options.profile;
   profile.tlb_profile = options.tlb_profile;  // with walk caches, as the published machine has
   Measured measured[kConfigs];
-  for (unsigned c = 0; c < kConfigs; ++c) measured[c] = BOOST_OUTCOME_TRYX(measure(kConfigFacts[c], profile));
-
+  for (unsigned c = 0; c < kConfigs; ++c) {
+    measured[c] = BOOST_OUTCOME_TRYX(measure(kConfigFacts[c], profile));
+    for (const Published& p : kPublished) {
+      if (p.cycles[c] && !measured[c].contains(p.benchmark))
+        return fail(ExitCode::kGuestFailed, text::tr("sim.experiment.hyperbench.missing", kConfigFacts[c].name, p.benchmark));
+    }
+  }
   const DataCosts costs = fit(measured[kNative]);
   const bool fits_hypercall = profile.name == hw::kDefaultCostProfile;
   std::vector<Row> rows;

@@ -203,13 +203,19 @@ hw::Stop HwVcpu::handle_exit() {
     case ExitReason::kEptViolation:
     case ExitReason::kEptMisconfiguration: return handle_nested_fault();
     case ExitReason::kHlt:
-      c.rip += block_->exit_instruction_length;
-      ++c.counters.instructions;
-      c.interrupt_shadow = 0;
+      finish_instruction();
       return handle_halt();
     case ExitReason::kVmcall: return handle_hypercall();
     default: return emulate();
   }
+}
+
+// The instruction that exited is done, without having run.
+void HwVcpu::finish_instruction() {
+  hw::Cpu& c = cpu();
+  c.rip += block_->exit_instruction_length;
+  c.interrupt_shadow = 0;
+  c.retire_for_guest();
 }
 
 // There is no service to call yet. As KVM answers what it does not know: -KVM_ENOSYS, or -EPERM above CPL 0 [Linux
@@ -219,8 +225,7 @@ hw::Stop HwVcpu::handle_hypercall() {
   constexpr uint64_t kNoSuchCall = 1000, kNotPermitted = 1;
   const uint64_t result = 0 - (c.cpl == 0 ? kNoSuchCall : kNotPermitted);
   c.gpr[hw::kRax] = c.in_64bit_mode() ? result : static_cast<uint32_t>(result);
-  c.rip += block_->exit_instruction_length;
-  c.interrupt_shadow = 0;
+  finish_instruction();
   ++hypercalls_;
   machine_.charge(Primitive::kHypercall);
   return hw::StopNone{};

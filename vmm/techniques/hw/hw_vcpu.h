@@ -41,6 +41,7 @@ class HwVcpu final : public ModelVcpu {
   hw::Stop handle_nested_fault();
   hw::Stop handle_halt();
   hw::Stop handle_hypercall();
+  void finish_instruction();
   hw::Stop act(FaultAction action);
   hw::Stop emulate();
   void charge_emulation();
