@@ -9,6 +9,7 @@
 #include "vmm/machines/kvm/kvm_machine.h"
 #include "vmm/machines/model/inside_recorder.h"
 #include "vmm/machines/model/model_machine.h"
+#include "vmm/techniques/bt/bt_machine.h"
 #include "vmm/techniques/deprivileged/deprivileged_machine.h"
 #include "vmm/techniques/hw/hw_machine.h"
 
@@ -84,6 +85,13 @@ Result<std::unique_ptr<BuiltMachine>> build_model(const Run& run) {
     if (run.monitor_memory) options.monitor_bytes = *run.monitor_memory;
     auto deprivileged = BOOST_OUTCOME_TRYX(vmm::create_deprivileged_machine(options));
     return std::make_unique<BuiltModel>(std::move(deprivileged));
+  }
+  if (run.technique == "bt") {
+    vmm::BtOptions options;
+    options.machine = config;
+    if (run.monitor_memory) options.monitor_bytes = *run.monitor_memory;
+    auto translated = BOOST_OUTCOME_TRYX(vmm::create_bt_machine(options));
+    return std::make_unique<BuiltModel>(std::move(translated));
   }
   auto machine = BOOST_OUTCOME_TRYX(run.technique == "hw" ? vmm::create_hw_machine(hw_options(run, config)) : vmm::ModelMachine::create(config));
   return std::make_unique<BuiltModel>(std::move(machine));

@@ -13,7 +13,7 @@ constexpr NameFacts kTechniques[] = {
     {"emulate", Availability::kPlanned, "sim.technique.emulate"},
     {"recompile", Availability::kPlanned, "sim.technique.recompile"},
     {"trap", Availability::kExists, "sim.technique.trap"},
-    {"bt", Availability::kPlanned, "sim.technique.bt"},
+    {"bt", Availability::kExists, "sim.technique.bt"},
     {"hw", Availability::kExists, "sim.technique.hw"},
     {"pv", Availability::kPlanned, "sim.technique.pv"},
     {"os", Availability::kPlanned, "sim.technique.os"},

@@ -29,6 +29,8 @@ Result<void> check_name(std::string_view what, std::span<const NameFacts> names,
   return success();
 }
 
+bool is_deprivileged(const Run& run) { return run.technique == "trap" || run.technique == "bt"; }
+
 // Which paging goes with which technique on which machine.
 Result<void> check_combination(const Run& run) {
   const bool hw = run.technique == "hw", model = run.machine == "model";
@@ -36,8 +38,8 @@ Result<void> check_combination(const Run& run) {
   if (hw && !model && run.paging != "none") return refuse(text::tr("sim.validate.kvm_paging", run.paging));
   if (run.isa != "x86" && run.isa != "strict") return refuse(text::tr("sim.validate.isa", run.isa));
   if (run.isa == "strict" && (!model || run.technique == "hw")) return refuse(text::tr("sim.validate.isa_strict", run.machine, run.technique));
-  if (run.technique == "trap" && run.paging != "shadow") return refuse(text::tr("sim.validate.trap_needs_shadow"));
-  if (!hw && run.technique != "trap" && run.paging != "none") return refuse(text::tr("sim.validate.paging_needs_hw", run.paging, run.technique));
+  if (is_deprivileged(run) && run.paging != "shadow") return refuse(text::tr("sim.validate.trap_needs_shadow", run.technique));
+  if (!hw && !is_deprivileged(run) && run.paging != "none") return refuse(text::tr("sim.validate.paging_needs_hw", run.paging, run.technique));
   return success();
 }
 
@@ -51,7 +53,7 @@ Result<void> check_memory(uint64_t memory) {
 // How little is too little the paging itself knows.
 Result<void> check_monitor_memory(const Run& run) {
   if (!run.monitor_memory) return success();
-  if ((run.technique != "hw" && run.technique != "trap") || run.machine != "model")
+  if ((run.technique != "hw" && !is_deprivileged(run)) || run.machine != "model")
     return refuse(text::tr("sim.validate.monitor_memory_without_hw", run.technique, run.machine));
   const uint64_t bytes = *run.monitor_memory;
   if (bytes % kPageSize || bytes > kMostMonitorMemory)

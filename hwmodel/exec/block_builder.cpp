@@ -104,12 +104,14 @@ Block* straddling_block(Cpu& cpu, const uint8_t* first_page, unsigned offset, ui
 std::unique_ptr<Block> build(const uint8_t* page, unsigned offset, DecodeMode mode, const CostTable& costs) {
   Uop uops[Block::kMaxUops];
   uint32_t cycles_before[Block::kMaxInstructions + 1] = {};
-  unsigned count = 0, slots = 0, at = 0;
+  unsigned count = 0, slots = 0, at = 0, looked_at = 0;
   while (count < Block::kMaxInstructions) {
     const unsigned left = kPageSize - (offset + at);
     if (left == 0) break;
     const Placed placed = place({page + offset + at, std::min(left, kMaxInstructionBytes)}, mode, costs, at, count, uops + slots);
     if (placed.decoded.outcome == DecodeOutcome::kTruncated) break;
+    // What is no instruction may become one by a change of any byte the decoder saw.
+    looked_at = at + (placed.decoded.outcome == DecodeOutcome::kInvalid ? std::min(left, kMaxInstructionBytes) : placed.bytes);
     at += placed.bytes;
     slots += placed.uops;
     cycles_before[count + 1] = cycles_before[count] + placed.cycles;
@@ -125,6 +127,7 @@ std::unique_ptr<Block> build(const uint8_t* page, unsigned offset, DecodeMode mo
   block->count = static_cast<uint16_t>(count);
   block->page_offset = static_cast<uint16_t>(offset);
   block->mode_key = mode.key();
+  block->looked_at = static_cast<uint16_t>(looked_at);
   finish_block(*block, slots, at);
   return block;
 }

@@ -28,7 +28,7 @@ CodePage& CodeCache::page(const uint8_t* host_page) {
 
 Block* CodeCache::add(CodePage& page, std::unique_ptr<Block> block) {
   Block* added = block.get();
-  for (unsigned i = 0; i < added->bytes; ++i) {
+  for (unsigned i = 0; i < added->looked_at; ++i) {
     const unsigned at = added->page_offset + i;
     page.code_bytes[at / 64] |= 1ull << (at % 64);
   }

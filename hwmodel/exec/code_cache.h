@@ -42,6 +42,7 @@ struct Block {
   static constexpr unsigned kMaxUops = 3 * kMaxInstructions + 1;  // each may have two gates, and one leads out
   uint16_t count = 0;        // instructions; uops has those, their gates, and one that leads out of the block
   uint16_t bytes = 0;
+  uint16_t looked_at = 0;    // bytes that decide what is in it: beyond `bytes` where the last one is no instruction
   uint16_t page_offset = 0;
   uint8_t mode_key = 0;
   uint8_t next_link = 0;

@@ -138,7 +138,7 @@ void DeprivilegedPaging::trace_page(uint64_t page, bool on) {
 
 void DeprivilegedPaging::on_traced_store(GuestPhysical address) {
   const uint64_t page = page_of(address.value);
-  if (tables_.is_traced(page) && trace_hook_) trace_hook_(page);
+  if (tables_.is_traced(page) && trace_hook_) trace_hook_(address.value);
   if (tables_.is_protected(page) && std::find(written_.begin(), written_.end(), page) == written_.end()) written_.push_back(page);
 }
 

@@ -41,11 +41,14 @@ class DeprivilegedPaging final : public hw::StoreWatcher {
   void after_emulation();
   // A store of the virtual processor is about to hit a protected page.
   void on_traced_store(GuestPhysical address) override;
-  // More pages whose stores matter to somebody (translated code): `hook` hears of each store before it happens.
+  // More pages whose stores matter to somebody (translated code): `hook` hears the guest-physical address of each store, of 16 bytes at most and
+  // within one page, before it happens.
   void trace_page(uint64_t page, bool on);
-  void set_trace_hook(std::function<void(uint64_t page)> hook) { trace_hook_ = std::move(hook); }
+  void set_trace_hook(std::function<void(uint64_t address)> hook) { trace_hook_ = std::move(hook); }
 
   RingFlush take_flush() { return tables_.take_flush(); }
+  // Stores of the guest to protected or traced pages that the virtual processor was made to do.
+  uint64_t emulated_writes() const { return emulated_writes_; }
   std::vector<NamedCounter> counters() const;
   bool consistent() { return tables_.consistent(); }
 

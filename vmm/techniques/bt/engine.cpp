@@ -27,8 +27,8 @@ BtEngine::BtEngine(const EngineMemory& memory, GuestCode& code, const EngineOpti
 BtEngine::~BtEngine() = default;
 
 void BtEngine::start(const EngineMemory& memory) {
-  assert(memory.state.size() >= sizeof(StatePage) && memory.code.size() <= ring_layout::kCodeBytes);
-  state_ = reinterpret_cast<StatePage*>(memory.state.data());
+  assert(memory.code_pages.size() * kPageSize <= ring_layout::kCodeBytes);
+  state_ = reinterpret_cast<StatePage*>(memory.state);
   places_ = {.state = memory.base + ring_layout::kState, .cache = memory.base + ring_layout::kCode};
   // The stubs refer to nothing that depends on their own places, so those are known after the first making.
   stubs_ = Translator(options_.translator, places_).stubs();
@@ -36,7 +36,7 @@ void BtEngine::start(const EngineMemory& memory) {
   places_.miss_stub = stubs_.miss;
   translator_ = std::make_unique<Translator>(options_.translator, places_);
   cache_ = std::make_unique<TranslationCache>(
-      CacheMemory{places_.cache, memory.code, memory.code_written}, options_.generations,
+      CacheMemory{places_.cache, memory.code_pages, memory.code_written}, options_.generations,
       [this](const Translation& t, Invalidation cause) { on_invalidation(t, cause); });
   cache_->start(stubs_, stubs_.miss);
   choose_popf_rules();
@@ -215,6 +215,7 @@ Stopped BtEngine::resolve(const RingContext& context, StoppedBy by) {
   const Trap trap = by == StoppedBy::kTrap ? p->trap : Trap::kNone;
   undo(*p, out.guest);
   out.translation = t;
+  out.clean = !p->restore && !p->rip_in_state && !p->rsp && p->finish == Finish::kNone;
   out.interrupt_shadow = p->after_sti;
   out.at = Stopped::At::kInside;
   if (p->rip_in_state && !is_canonical(out.guest.rip)) {

@@ -26,8 +26,8 @@ namespace ringside::vmm::bt {
 // machine.
 struct EngineMemory {
   uint64_t base = 0;         // linear: ring_layout.h tells what lies where from here
-  std::span<uint8_t> state;  // a page
-  std::span<uint8_t> code;   // up to ring_layout::kCodeBytes; as much as the cache may hold
+  uint8_t* state = nullptr;  // a page
+  std::vector<uint8_t*> code_pages;  // up to ring_layout::kCodeBytes; as much as the cache may hold
   std::function<void(const uint8_t* host, unsigned size)> code_written;
 };
 
@@ -69,6 +69,7 @@ struct Stopped {
     kInside,   // at guest.rip, by an exception of that instruction or an interruption before it
   } at = At::kOutside;
   RingContext guest;              // as if the guest had run itself: rflags with the virtual IF, IOPL and AC
+  bool clean = false;              // the place is the start of an instruction: nothing of a sequence has happened
   bool interrupt_shadow = false;  // an STI retired just before: no interrupt now
   const Translation* translation = nullptr;
   const InstructionRecord* instruction = nullptr;  // at guest.rip; null at kExit

@@ -25,6 +25,8 @@ struct StatePage {
   uint64_t kernel_gs_base;
 };
 
+static_assert(sizeof(StatePage) <= 4096);
+
 // What POPF may do in line, by bits 15:8 of the flags it pops; three tables, one of them in force: see
 // StatePage::popf_rules.
 struct PopfRule {

@@ -56,9 +56,10 @@ const char* name_of(Invalidation cause) {
 
 TranslationCache::TranslationCache(CacheMemory memory, unsigned generations, OnInvalidation on_invalidation)
     : memory_(std::move(memory)), on_invalidation_(std::move(on_invalidation)), generations_(generations) {
-  const auto room = static_cast<uint32_t>(memory_.bytes.size() - cache_layout::kTranslations);
+  const uint64_t size = memory_.pages.size() * kPageSize;
+  const auto room = static_cast<uint32_t>(size - cache_layout::kTranslations);
   const uint32_t each = room / generations / 64 * 64;
-  assert(memory_.bytes.size() > cache_layout::kTranslations && each >= kLongestTranslation);
+  assert(size > cache_layout::kTranslations && each >= kLongestTranslation);
   for (unsigned i = 0; i < generations; ++i) {
     generations_[i].begin = generations_[i].next = cache_layout::kTranslations + i * each;
     generations_[i].end = generations_[i].begin + each;
@@ -96,7 +97,7 @@ void TranslationCache::flush(Invalidation cause) {
 void TranslationCache::write(uint32_t offset, std::span<const uint8_t> bytes) {
   while (!bytes.empty()) {
     const auto part = std::min<size_t>(bytes.size(), kPageSize - (offset & (kPageSize - 1)));
-    uint8_t* to = memory_.bytes.data() + offset;
+    uint8_t* to = memory_.pages[offset >> kPageShift] + (offset & (kPageSize - 1));
     std::memcpy(to, bytes.data(), part);
     if (memory_.written) memory_.written(to, static_cast<unsigned>(part));
     offset += static_cast<uint32_t>(part);

@@ -28,10 +28,10 @@ enum class Invalidation : uint8_t {
 };
 const char* name_of(Invalidation cause);
 
-// The cache's bytes as the monitor reaches them.
+// The cache's bytes as the monitor reaches them: pages that need not lie side by side.
 struct CacheMemory {
-  uint64_t linear = 0;  // where the guest's processor sees them
-  std::span<uint8_t> bytes;
+  uint64_t linear = 0;           // where the guest's processor sees them
+  std::vector<uint8_t*> pages;   // of 4 KiB each
   // After each write, within one page: for processors that keep code decoded. May be empty.
   std::function<void(const uint8_t* host, unsigned size)> written;
 };

@@ -183,10 +183,12 @@ class TranslatedMachine {
   hw::Stop last_stop;
 
   EngineMemory memory() {
-    return {.base = kBase,
-            .state = {monitor(kStateFrame), kPageSize},
-            .code = {monitor(kCodeFrame), cache_bytes_},
-            .code_written = [this](const uint8_t* host, unsigned size) { guest.code.written(host, size); }};
+    EngineMemory m;
+    m.base = kBase;
+    m.state = monitor(kStateFrame);
+    for (uint64_t i = 0; i < cache_bytes_ >> kPageShift; ++i) m.code_pages.push_back(monitor(kCodeFrame + i));
+    m.code_written = [this](const uint8_t* host, unsigned size) { guest.code.written(host, size); };
+    return m;
   }
   bool needs_interpreter() const {
     return guest.cpu.cpl != 0 || !guest.cpu.in_64bit_mode() || guest.cpu.interrupt_shadow ||
