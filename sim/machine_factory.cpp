@@ -11,38 +11,11 @@
 #include "vmm/machines/model/model_machine.h"
 #include "vmm/techniques/bt/bt_machine.h"
 #include "vmm/techniques/deprivileged/deprivileged_machine.h"
+#include "vmm/techniques/emulate/emulate_machine.h"
 #include "vmm/techniques/hw/hw_machine.h"
 
 namespace ringside::sim {
 namespace {
-
-class BuiltModel final : public BuiltMachine {
- public:
-  explicit BuiltModel(std::unique_ptr<vmm::ModelMachine> machine) : machine_(std::move(machine)) {}
-  vmm::Machine& machine() override { return *machine_; }
-  vmm::ModelMachine* model() override { return machine_.get(); }
-  void record_inside(traces::Writer& writer, traces::TraceLevel level) override {
-    if (level == traces::TraceLevel::kOff) return;
-    recorder_.emplace(machine_->hardware(), writer);
-    machine_->observe(&*recorder_);
-  }
-  std::string host() const override { return ""; }
-
- private:
-  std::unique_ptr<vmm::ModelMachine> machine_;
-  std::optional<vmm::InsideRecorder> recorder_;
-};
-
-class BuiltKvm final : public BuiltMachine {
- public:
-  explicit BuiltKvm(std::unique_ptr<vmm::KvmMachine> machine) : machine_(std::move(machine)) {}
-  vmm::Machine& machine() override { return *machine_; }
-  void record_inside(traces::Writer&, traces::TraceLevel) override {}
-  std::string host() const override;
-
- private:
-  std::unique_ptr<vmm::KvmMachine> machine_;
-};
 
 // The value of the first line "key : value" of /proc/cpuinfo, or "".
 std::string cpuinfo(std::string_view key) {
@@ -54,11 +27,39 @@ std::string cpuinfo(std::string_view key) {
   return "";
 }
 
-std::string BuiltKvm::host() const {
+std::string host_text() {
   utsname system{};
   uname(&system);
   return cpuinfo("model name") + ", " + system.sysname + " " + system.release;
 }
+
+class BuiltModel final : public BuiltMachine {
+ public:
+  explicit BuiltModel(std::unique_ptr<vmm::ModelMachine> machine) : machine_(std::move(machine)) {}
+  vmm::Machine& machine() override { return *machine_; }
+  vmm::ModelMachine* model() override { return machine_->capabilities().deterministic ? machine_.get() : nullptr; }
+  void record_inside(traces::Writer& writer, traces::TraceLevel level) override {
+    if (level == traces::TraceLevel::kOff) return;
+    recorder_.emplace(machine_->hardware(), writer);
+    machine_->observe(&*recorder_);
+  }
+  std::string host() const override { return machine_->capabilities().deterministic ? "" : host_text(); }
+
+ private:
+  std::unique_ptr<vmm::ModelMachine> machine_;
+  std::optional<vmm::InsideRecorder> recorder_;
+};
+
+class BuiltKvm final : public BuiltMachine {
+ public:
+  explicit BuiltKvm(std::unique_ptr<vmm::KvmMachine> machine) : machine_(std::move(machine)) {}
+  vmm::Machine& machine() override { return *machine_; }
+  void record_inside(traces::Writer&, traces::TraceLevel) override {}
+  std::string host() const override { return host_text(); }
+
+ private:
+  std::unique_ptr<vmm::KvmMachine> machine_;
+};
 
 vmm::HwPaging paging_of(const Run& run) {
   if (run.paging == "shadow") return vmm::HwPaging::kShadow;
@@ -75,9 +76,15 @@ vmm::HwOptions hw_options(const Run& run, const hw::MachineConfig& config) {
   return options;
 }
 
+Result<std::unique_ptr<BuiltMachine>> build_interpreter(const hw::MachineConfig& config, vmm::EmulateOn on) {
+  auto machine = BOOST_OUTCOME_TRYX(vmm::create_emulate_machine({.machine = config, .on = on}));
+  return std::make_unique<BuiltModel>(std::move(machine));
+}
+
 Result<std::unique_ptr<BuiltMachine>> build_model(const Run& run) {
   hw::MachineConfig config{.memory_bytes = run.memory, .monitor_bytes = 0, .cpus = 1, .seed = run.seed};
   if (run.timing.uses_profile()) config.costs = BOOST_OUTCOME_TRYX(load_cost_profile(run.timing));
+  if (run.technique == "emulate") return build_interpreter(config, vmm::EmulateOn::kModel);
   if (run.technique == "trap") {
     vmm::DeprivilegedOptions options;
     options.machine = config;
@@ -98,6 +105,7 @@ Result<std::unique_ptr<BuiltMachine>> build_model(const Run& run) {
 }
 
 Result<std::unique_ptr<BuiltMachine>> build_kvm(const Run& run) {
+  if (run.technique == "emulate") return build_interpreter({.memory_bytes = run.memory, .seed = run.seed}, vmm::EmulateOn::kHost);
   vmm::KvmOptions options;
   options.memory_bytes = run.memory;
   if (const char* device = std::getenv("RINGSIDE_KVM_DEVICE")) options.device = device;

@@ -10,7 +10,7 @@ constexpr NameFacts kMachines[] = {
 
 constexpr NameFacts kTechniques[] = {
     {"native", Availability::kExists, "sim.technique.native"},
-    {"emulate", Availability::kPlanned, "sim.technique.emulate"},
+    {"emulate", Availability::kExists, "sim.technique.emulate"},
     {"recompile", Availability::kPlanned, "sim.technique.recompile"},
     {"trap", Availability::kExists, "sim.technique.trap"},
     {"bt", Availability::kExists, "sim.technique.bt"},

@@ -51,7 +51,10 @@ constexpr CycleCategory category_of(Primitive primitive) {
     case Primitive::kVmEntry:
     case Primitive::kVmExit: return CycleCategory::kWorldSwitch;
     case Primitive::kDispatch: return CycleCategory::kMonitorDispatch;
-    case Primitive::kEmulateInstruction: return CycleCategory::kMonitorEmulate;
+    case Primitive::kEmulateInstruction:
+    case Primitive::kInterpretInstruction:
+    case Primitive::kSoftTlbHit:
+    case Primitive::kSoftTlbMiss: return CycleCategory::kMonitorEmulate;
     case Primitive::kNestedFill: return CycleCategory::kMonitorNestedFill;
     case Primitive::kShadowFill: return CycleCategory::kMonitorShadowFill;
     case Primitive::kShadowSync: return CycleCategory::kMonitorShadowSync;

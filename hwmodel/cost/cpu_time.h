@@ -33,7 +33,12 @@ class CpuTime {
   // Nothing in fast mode.
   void charge(Primitive primitive, uint64_t times = 1) {
     if (charging_ == Charging::kAll || (charging_ == Charging::kDevices && primitive == Primitive::kDeviceAccess))
-      spend(category_of(primitive), times * costs_.of(primitive));
+      spend(done_by(category_of(primitive)), times * costs_.of(primitive));
+  }
+  // A page walk of so many references, by the processor's walker or an interpreter's software.
+  void charge_walk(uint64_t references) {
+    if (costs_.executor == Executor::kInterpreter) charge(Primitive::kSoftTlbMiss);
+    else charge(Primitive::kWalkReference, references);
   }
   void charge(CycleCategory category, uint64_t cycles) {
     if (detailed()) spend(category, cycles);
@@ -49,8 +54,9 @@ class CpuTime {
   void take_back_extra(uint64_t cycles) { extra_ -= cycles; }
   // Iterations of a REP instruction, as they are made.
   void charge_iterations(uint64_t iterations, bool user) {
-    charge(user ? CycleCategory::kGuestUser : CycleCategory::kGuestKernel, iterations * costs_.of(CostClass::kString));
+    charge(instructions_category(user), iterations * costs_.iteration());
   }
+  CycleCategory instructions_category(bool user) const { return done_by(user ? CycleCategory::kGuestUser : CycleCategory::kGuestKernel); }
   void account_instructions(CycleCategory category, uint64_t cycles) { account_.charge(category, cycles); }
 
   // An instruction that a monitor did for the guest and counted: its one cycle.
@@ -70,6 +76,11 @@ class CpuTime {
 
  private:
   enum class Charging : uint8_t { kNothing, kDevices, kAll };
+  // Nothing of an interpreted guest runs by itself: all of it is the monitor's work.
+  CycleCategory done_by(CycleCategory category) const {
+    const bool guest = category == CycleCategory::kGuestUser || category == CycleCategory::kGuestKernel;
+    return guest && costs_.executor == Executor::kInterpreter ? CycleCategory::kMonitorEmulate : category;
+  }
   void spend(CycleCategory category, uint64_t cycles) {
     extra_ += cycles;
     account_.charge(category, cycles);

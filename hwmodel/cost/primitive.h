@@ -34,10 +34,14 @@ enum class Primitive : uint8_t {
   // Translated code.
   kCallout,             // from translated code into the monitor and back
   kTranslateInstruction,  // translate one guest instruction
+  // An interpreter (technique emulate).
+  kInterpretInstruction,  // every guest instruction: fetch its decoded form, dispatch, operands and flags, beside the work of its class
+  kSoftTlbHit,            // every memory operand: looked up in the interpreter's own TLB, and found
+  kSoftTlbMiss,           // not found there: the guest's tables walked in software, the entry made
   // The machine.
   kDeviceAccess,  // one port or MMIO access that reaches a device
 };
-constexpr size_t kPrimitives = 20;
+constexpr size_t kPrimitives = 23;
 static_assert(static_cast<size_t>(Primitive::kDeviceAccess) + 1 == kPrimitives);
 
 // Names as in profile files.
@@ -45,7 +49,8 @@ constexpr std::array<std::string_view, kPrimitives> kPrimitiveNames = {
     "walk_reference",  "l2_tlb_hit",        "tlb_flush",    "exception_delivery", "interrupt_delivery",
     "vm_entry",        "vm_exit",           "dispatch",     "emulate_instruction", "nested_fill",
     "shadow_fill",     "shadow_sync",       "page_table_write", "root_switch",    "hypercall",
-    "inject_event",    "host_switch",       "callout",      "translate_instruction", "device_access"};
+    "inject_event",    "host_switch",       "callout",      "translate_instruction", "interpret_instruction",
+    "soft_tlb_hit",    "soft_tlb_miss",     "device_access"};
 
 constexpr size_t kCostClasses = 20;
 static_assert(static_cast<size_t>(CostClass::kFence) + 1 == kCostClasses);

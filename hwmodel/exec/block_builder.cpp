@@ -21,9 +21,10 @@ const Uop* lead_out(Cpu& cpu, const Uop* op) {
 }
 
 // Cycles of an instruction, by its class. REP costs a cycle by itself; its iterations are charged as they are made.
-uint32_t cycles_of(const CostTable& costs, CostClass cost, const Uop& uop) {
-  if (cost == CostClass::kString && (uop.flags & (kRep | kRepne))) return 1;
-  return costs.of(uop.flags & kLock ? CostClass::kLocked : cost);
+uint32_t cycles_of(const CostTable& costs, const DecodeResult& decoded, const Uop& uop) {
+  if (decoded.cost == CostClass::kString && (uop.flags & (kRep | kRepne))) return 1 + costs.each_instruction;
+  return costs.of(uop.flags & kLock ? CostClass::kLocked : decoded.cost) + costs.each_instruction +
+         decoded.memory_operands * costs.each_memory_operand;
 }
 
 // Decodes the instruction at the start of `bytes` as number `count` of a block: its gates, if it has any, then itself.
@@ -39,7 +40,7 @@ Placed place(std::span<const uint8_t> bytes, DecodeMode mode, const CostTable& c
   Placed placed{.decoded = decode(bytes, mode, offset, instruction, &gates)};
   instruction.index_in_block = static_cast<uint8_t>(count);
   placed.bytes = instruction.length;
-  placed.cycles = cycles_of(costs, placed.decoded.cost, instruction);
+  placed.cycles = cycles_of(costs, placed.decoded, instruction);
   for (unsigned i = 0; i < placed.decoded.gates; ++i) {
     out[i] = gates[i];
     out[i].index_in_block = instruction.index_in_block;

@@ -29,7 +29,7 @@ inline void execute_untimed(Cpu& cpu, Block& block) {
 // The same with the block's cycles, which are added and corrected likewise. A block never changes CPL before its last instruction has
 // retired, so its cycles are all the guest's user part's or all its kernel's.
 inline void execute_timed(Cpu& cpu, Block& block) {
-  const CycleCategory category = cpu.cpl == 3 && !cpu.deprivileged_kernel ? CycleCategory::kGuestUser : CycleCategory::kGuestKernel;
+  const CycleCategory category = cpu.time.instructions_category(cpu.cpl == 3 && !cpu.deprivileged_kernel);
   const uint64_t before = cpu.counters.instructions;
   cpu.time.add_extra(block.cycles() - block.count);
   cpu.may_cut = true;

@@ -1,5 +1,6 @@
 #include "hwmodel/isa/decoder.h"
 
+#include <algorithm>
 #include <array>
 
 #include "hwmodel/exec/sensitive_gate.h"
@@ -87,6 +88,11 @@ void fill_memory_operand(const Decoded& d, const ZydisDecodedOperand& operand, U
   }
 }
 
+uint8_t memory_operands(const Decoded& d) {
+  const auto accesses = [](const ZydisDecodedOperand& o) { return o.type == ZYDIS_OPERAND_TYPE_MEMORY && o.mem.type != ZYDIS_MEMOP_TYPE_AGEN && o.actions; };
+  return static_cast<uint8_t>(std::count_if(d.ops, d.ops + d.insn.operand_count, accesses));
+}
+
 void fill_common(const Decoded& d, DecodeMode mode, unsigned offset, Uop& uop) {
   uop.offset = static_cast<uint16_t>(offset);
   uop.length = d.insn.length;
@@ -144,7 +150,7 @@ DecodeResult decode(std::span<const uint8_t> bytes, DecodeMode mode, unsigned of
   fill_common(d, mode, offset, uop);
   for (const InstructionInfo* info : instruction_rows(d.insn.mnemonic)) {
     if (!info->bind(d, uop)) continue;
-    DecodeResult result{DecodeOutcome::kOk, info->ends_block, info->cost};
+    DecodeResult result{DecodeOutcome::kOk, info->ends_block, info->cost, memory_operands(d)};
     if (!gates) return result;
     if (bind_sensitive_gate(*info, mode.sensitive, uop, (*gates)[0])) result.gates = 1;
     if (mode.non_root && vmx::bind_gate(d, uop, (*gates)[result.gates])) {

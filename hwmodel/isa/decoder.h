@@ -23,6 +23,7 @@ struct DecodeResult {
   DecodeOutcome outcome = DecodeOutcome::kInvalid;
   bool ends_block = true;
   CostClass cost = CostClass::kNop;
+  uint8_t memory_operands = 0;  // read or written, implicit ones (stack, string) included
   uint8_t gates = 0;    // how many were filled: they run before the instruction
 };
 

@@ -36,9 +36,11 @@ Machine::Machine(PhysicalMemory memory, const MachineConfig& config) : memory_(s
     cpu.cpu_count = config.cpus;
     cpu.sensitive_traps = config.sensitive_traps;
     if (config.costs) {
-      cpu.time.set_costs(config.costs->table());
+      const CostTable costs = config.costs->table();
+      cpu.time.set_costs(config.executor == Executor::kInterpreter ? interpreted(costs) : costs);
       cpu.mmu.set_tlb_profile(*find_tlb_profile(config.costs->tlb_profile));  // exists, as the profile's parser saw
     }
+    if (config.executor == Executor::kInterpreter) cpu.mmu.set_tlb_profile(*find_tlb_profile(kSoftwareTlbProfile));
     cpu.random_state ^= config.seed * 0xd1342543de82ef95ull + i;
     reset(cpu);
   }
@@ -127,6 +129,7 @@ bool Machine::skip_idle_time(Cpu& cpu) {
   const uint64_t skipped = next > time ? next - time : 0;
   cpu.time.idle(skipped);
   idle_cycles_ += skipped;
+  if (return_after_idle_) yield_ = true;
   if (observer_) observer_->on_resume(skipped);
   return true;
 }

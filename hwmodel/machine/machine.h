@@ -27,6 +27,7 @@ struct MachineConfig {
   unsigned cpus = 1;         // one runs for now; the others wait for their start-up IPI
   uint64_t seed = 0;         // of RDRAND and RDSEED
   SensitiveTraps sensitive_traps = SensitiveTraps::kAsBuilt;
+  Executor executor = Executor::kProcessor;  // kInterpreter: prices and TLB are those of a program that interprets the guest
   std::optional<CostProfile> costs = {};  // what detailed mode charges, and the sizes of the TLBs; none: the machine has fast mode only
 };
 
@@ -71,6 +72,8 @@ class Machine {
   bool wait_for_timer(unsigned i);
   // Answers the last StopPort or StopMmio of CPU `i`; the next run() re-executes the instruction with it.
   void reply(unsigned i, uint64_t value);
+  // run() returns (StopNone) after each skipped idle period, so that a caller who paces the machine by a real clock can wait.
+  void return_after_idle() { return_after_idle_ = true; }
   // Makes run() return between blocks soon (from any thread or a signal handler); harmless when nothing runs.
   void request_yield() { yield_ = true; }
 
@@ -94,6 +97,7 @@ class Machine {
   uint64_t instruction_limit_ = ~0ull;
   uint64_t idle_cycles_ = 0;
   TimePlan plan_;
+  bool return_after_idle_ = false;
   std::atomic<bool> yield_{false};
 };
 

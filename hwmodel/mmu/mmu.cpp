@@ -230,7 +230,7 @@ Translation Mmu::walk(uint64_t linear, AccessKind kind, AccessMode mode) {
     ++tally->walks;
     tally->references += walk_->references();
   }
-  if (time) time->charge(Primitive::kWalkReference, walk_->references());
+  if (time) time->charge_walk(walk_->references());
   if (observer && observer->wants_walks()) observer->on_walk(*walk_);
   if (walk_->outcome != WalkOutcome::kTranslated) {
     // [SDM 3A 4.10.4.1 "Operations that Invalidate TLBs and Paging-Structure Caches"]: page faults; [SDM 3C 28.4.3.1]:

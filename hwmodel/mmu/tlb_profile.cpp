@@ -92,6 +92,15 @@ bool overlap(const TlbArrayShape& a, const TlbArrayShape& b) {
   return false;
 }
 
+// A table in memory, indexed by the low bits of the page number. MODEL: QEMU has one for fetches and data together.
+TlbProfile software() {
+  return {.name = std::string(kSoftwareTlbProfile),
+          .source = "QEMU's software TLB, direct-mapped with 256 entries (qemu-devel, December 2013)",
+          .arrays = {{"software, instruction", 1, TlbServes::kFetch, kOnly4K, 256, 1}, {"software, data", 1, TlbServes::kData, kOnly4K, 256, 1}},
+          .walk_cache = {},
+          .nested_tlb = 0};
+}
+
 Error bad(const TlbProfile& p, const TlbArrayShape& a) {
   return fail(ExitCode::kInput, text::tr("mmu.tlb_shape", a.name, p.name, a.level, a.entries, a.ways, kLargestArray));
 }
@@ -117,7 +126,7 @@ Result<void> TlbProfile::check() const {
 }
 
 std::span<const TlbProfile> tlb_profiles() {
-  static const std::array<TlbProfile, 5> profiles = {skylake(), sandy_bridge(), park_2022(), zen(), none()};
+  static const std::array<TlbProfile, 6> profiles = {skylake(), sandy_bridge(), park_2022(), zen(), none(), software()};
   return profiles;
 }
 

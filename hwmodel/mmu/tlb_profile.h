@@ -42,7 +42,8 @@ struct TlbProfile {
   Result<void> check() const;
 };
 
-// "skylake" (default), "sandy-bridge", "park-2022", "zen" and "none" (every access walks).
+// "skylake" (default), "sandy-bridge", "park-2022", "zen", "none" (every access walks), and "software": of an interpreter.
+inline constexpr std::string_view kSoftwareTlbProfile = "software";
 std::span<const TlbProfile> tlb_profiles();
 const TlbProfile& default_tlb_profile();
 const TlbProfile* find_tlb_profile(std::string_view name);  // null: no such profile

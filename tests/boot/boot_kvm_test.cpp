@@ -1,4 +1,5 @@
-// Debian's kernel on the real CPU, to its first console lines: where the host interprets kernel-mode code it takes minutes.
+// Debian's kernel on the real CPU, to its first console lines: where the host interprets kernel-mode code it takes minutes. And interpreted by
+// this program on the real CPU, by its clock, to power-off.
 #include "tests/boot/fetched_guests.h"
 
 using namespace ringside;
@@ -24,4 +25,19 @@ TEST_CASE("Debian's kernel speaks on the real CPU") {
   INFO(console);
   CHECK(console.find("Linux version 6.") != std::string::npos);
   CHECK(console.find("Command line:") != std::string::npos);
+}
+
+TEST_CASE("Debian's kernel interpreted by the host's clock says what it says on the model, its own time stamps aside") {
+  if (!guests_fetched()) return;
+  sim::Run run = debian_run();
+  run.machine = "kvm";
+  run.technique = "emulate";
+  std::string console;
+  sim::RunEnvironment environment;
+  environment.console = [&](uint8_t byte) { return console += static_cast<char>(byte), true; };
+  const auto report = sim::execute(run, environment);
+  REQUIRE(report.has_value());
+  CHECK(report.value().outcome.end == vmm::RunEnd::kPoweredOff);
+  CHECK(report.value().time_unit == vmm::TimeUnit::kHostNanoseconds);
+  CHECK(without_kernel_lines(console) == contents(RINGSIDE_SOURCE_DIR "/tests/guests/linux/expected.txt"));
 }

@@ -54,6 +54,7 @@ TEST_CASE("Debian's kernel boots on the model, runs its script, powers off, and 
     CHECK(hw.report.outcome.end == vmm::RunEnd::kPoweredOff);
     CHECK(hw.console == first.console);
   }
+  CHECK(boot("emulate", "none", "ringside-boot-b-").console == first.console);
 }
 
 TEST_CASE("Debian's kernel boots by trap-and-emulate where every sensitive instruction traps, instruction for instruction as natively") {

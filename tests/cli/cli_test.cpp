@@ -279,6 +279,16 @@ TEST_CASE("an absent or forbidden /dev/kvm is explained") {
   check_refused(ringside_with(run_flat("hello16", "real", {"--machine", "kvm"}), wrong), 4, {"--machine model"});
 }
 
+TEST_CASE("technique emulate on machine kvm needs no /dev/kvm, and says so") {
+  const Setup absent{.environment = {"RINGSIDE_KVM_DEVICE=/nonexistent"}};
+  const Outcome outcome = ringside_with(run_flat("hello64", "long", {"--machine", "kvm", "--technique", "emulate"}), absent);
+  INFO(outcome.err);
+  CHECK(outcome.code == 0);
+  CHECK(outcome.out == ringside_with(run_flat("hello64", "long")).out);
+  CHECK(outcome.err.find("/dev/kvm is not used") != std::string::npos);
+  check_refused(ringside_with(run_flat("hello64", "long", {"--technique", "emulate", "--paging", "shadow"})), 2, {"shadow", "emulate"});
+}
+
 TEST_CASE("a trace or console that cannot be created") {
   const TemporaryFolder folder;
   check_refused(ringside_with(run_flat("hello16", "real", {"-o", folder.path("no/such/folder.rst")})), 5, {"folder.rst"});

@@ -4,6 +4,7 @@
 
 #include "tests/boot/fetched_guests.h"
 #include "tests/lockstep/lockstep.h"
+#include "vmm/techniques/emulate/emulate_equivalence.h"
 #include "vmm/techniques/hw/hw_equivalence.h"
 
 using namespace ringside;
@@ -21,6 +22,7 @@ const Subject kSubjects[] = {
     {"hw", "nested", vmm::hw_permitted_differences()},
     {"hw", "shadow", vmm::hw_permitted_differences()},
     {"hw", "agile", vmm::hw_permitted_differences()},
+    {"emulate", "none", vmm::emulate_permitted_differences()},
 };
 // With hardly more memory for its tables than one instruction may need at once.
 constexpr uint64_t kLittleMemory = 1300 << 10;

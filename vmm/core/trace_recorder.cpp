@@ -149,7 +149,8 @@ void TraceRecorder::on_counters(Cycles time, std::span<const NamedCounter> count
 
 traces::Numbering numbering_of(const Machine& machine) {
   if (machine.capabilities().hardware_exits) return traces::Numbering::kVmx;
-  return machine.name() == "kvm" ? traces::Numbering::kKvm : traces::Numbering::kModel;
+  const bool by_kvm = machine.name() == "kvm" && !machine.capabilities().sees_inside;  // an interpreter in its place has the model's
+  return by_kvm ? traces::Numbering::kKvm : traces::Numbering::kModel;
 }
 
 traces::Clock trace_clock_of(const Machine& machine) {

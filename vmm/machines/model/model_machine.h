@@ -61,7 +61,7 @@ class ModelMachine final : public Machine {
   using VcpuFactory = std::function<std::unique_ptr<ModelVcpu>(hw::Machine&, unsigned index)>;
   static Result<std::unique_ptr<ModelMachine>> create(const hw::MachineConfig& config, const VcpuFactory& factory = {});
 
-  std::string_view name() const override { return "model"; }
+  std::string_view name() const override { return name_; }
   const Capabilities& capabilities() const override { return capabilities_; }
   hw::PhysicalMemory& memory() override { return machine_->memory(); }
   unsigned vcpu_count() const override { return static_cast<unsigned>(vcpus_.size()); }
@@ -73,6 +73,13 @@ class ModelMachine final : public Machine {
 
   // A technique runs the guest in non-root mode: exits carry the hardware's numbers.
   void announce_hardware_exits() { capabilities_.hardware_exits = true; }
+  // The interpreter runs on the host's own CPU, by its clock, in place of the machine of that name.
+  void announce_host_clock(std::string_view name, std::string note) {
+    name_ = name;
+    capabilities_.deterministic = false;
+    capabilities_.time_unit = TimeUnit::kHostNanoseconds;
+    capabilities_.notes.push_back(std::move(note));
+  }
   void observe(hw::Observer* observer);
   std::vector<std::string> findings() const override;
   // Cycles by category ("cycles_page_walk" ...), all of them; from detailed mode.
@@ -84,6 +91,7 @@ class ModelMachine final : public Machine {
   ModelMachine(std::unique_ptr<hw::Machine> machine, const VcpuFactory& factory);
   std::unique_ptr<hw::Machine> machine_;
   hw::Bus bus_;
+  std::string_view name_ = "model";
   Capabilities capabilities_;
   std::vector<std::unique_ptr<ModelVcpu>> vcpus_;
 };
