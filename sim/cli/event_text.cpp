@@ -45,6 +45,11 @@ FieldText describe_field(const FieldInfo& info, const InstructionBytes& code) {
   return {std::string(info.name), hex, hex};
 }
 
+FieldText describe_field(const FieldInfo& info, std::span<const traces::WalkReference> list) {
+  const std::string text = traces::references_text(list);
+  return {std::string(info.name), text, text};
+}
+
 template <class M>
 FieldText describe_field(const FieldInfo& info, M member) {
   const auto number = static_cast<uint64_t>(member);
@@ -61,7 +66,8 @@ FieldText describe_field(const FieldInfo& info, M member) {
     case Unit::kTime:
     case Unit::kBytes:
     case Unit::kText:
-    case Unit::kCode: break;
+    case Unit::kCode:
+    case Unit::kReferences: break;
   }
   return {name, std::to_string(number), number};
 }

@@ -14,6 +14,7 @@ std::string value_text(Unit unit, const Names& names, const FieldValue& value) {
       const auto* bytes = reinterpret_cast<const uint8_t*>(value.text.data());
       return fmt::format("{:02x}", fmt::join(bytes, bytes + value.text.size(), " "));
     }
+    case Unit::kReferences: return references_text(value.references);
     case Unit::kAddress:
     case Unit::kBits: return fmt::format("{:#x}", value.number);
     case Unit::kEnum: return value.number < names.size() ? printable(names[value.number]) : fmt::format("{}", value.number);

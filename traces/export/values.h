@@ -13,9 +13,10 @@ namespace ringside::traces {
 // A field's value without its C++ type: what UnknownEvent has too.
 template <class M>
 FieldValue plain_value(const M& member) {
-  if constexpr (std::is_same_v<M, std::string_view>) return {0, member};
-  else if constexpr (std::is_same_v<M, InstructionBytes>) return {0, member.view()};
-  else return {static_cast<uint64_t>(member), {}};
+  if constexpr (std::is_same_v<M, std::string_view>) return {.text = member};
+  else if constexpr (std::is_same_v<M, InstructionBytes>) return {.text = member.view()};
+  else if constexpr (std::is_same_v<M, std::span<const WalkReference>>) return {.references = member};
+  else return {.number = static_cast<uint64_t>(member)};
 }
 
 // "0x3f8", "HLT", "12", "0f a2". `names` are those of an enum's values.

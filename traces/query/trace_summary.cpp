@@ -41,6 +41,7 @@ class Builder {
       note_time(event.time);
       ++kinds_[kEventIndex<E>];
       if constexpr (std::is_invocable_v<ExitStatsBuilder&, const E&>) exits_(event);
+      if constexpr (std::is_invocable_v<MemoryStatsBuilder&, const E&>) memory_(event);
       take(event);
     }
   }
@@ -116,6 +117,7 @@ class Builder {
   std::vector<std::pair<std::string, std::string>> run_;
   ExitStatsBuilder exits_;
   CycleStatsBuilder cycles_;
+  MemoryStatsBuilder memory_;
   uint64_t first_time_ = ~0ull, last_time_ = 0;
   bool ended_ = false;
 };
@@ -146,6 +148,7 @@ TraceSummary Builder::finish(const Reader& reader, const VisitResult& result, Ex
   for (size_t i = 0; i < phases_.size(); ++i) phases_[i].cycles = cycles_.phase(i);
   summary.phases = std::move(phases_);
   summary.cycles = cycles_.total();
+  summary.memory = memory_.finish(counters_);
   summary.counters = std::move(counters_);
   summary.unimplemented = ranked(unimplemented_);
   summary.exits = exits_.finish(reader.clock(), result.lost_events, sort);

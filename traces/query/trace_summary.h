@@ -11,6 +11,7 @@
 
 #include "traces/query/cycle_stats.h"
 #include "traces/query/exit_stats.h"
+#include "traces/query/memory_stats.h"
 #include "traces/read/reader.h"
 
 namespace ringside::traces {
@@ -43,6 +44,7 @@ struct TraceSummary {
   std::vector<std::pair<std::string, uint64_t>> counters;     // the last value of each
   std::vector<std::pair<std::string, uint64_t>> unimplemented;  // instruction and how often
   CycleRows cycles;                                             // by category, where the run was in detailed mode
+  MemoryStats memory;
   ExitStats exits;
 };
 

@@ -93,6 +93,7 @@ std::string to_text(const TraceSummary& s) {
     if (!p.cycles.empty()) fmt::format_to(to, "         {}\n", phase_cycles(p.cycles));
   });
   cycles_block(out, s.cycles);
+  out += to_text(s.memory);
   counts_block(out, "traces.stats.unimplemented", s.unimplemented);
   counts_block(out, "traces.stats.counters", s.counters);
   out += '\n';
@@ -125,6 +126,7 @@ nlohmann::ordered_json to_json(const TraceSummary& s) {
   json["cycles"] = object(s.cycles);
   json["unimplemented"] = object(s.unimplemented);
   json["counters"] = object(s.counters);
+  json["memory"] = to_json(s.memory);
   json["exits"] = to_json(s.exits);
   return json;
 }

@@ -25,8 +25,8 @@ SchemaMap::Kind map_kind(const EventDefinition& event) {
   for (size_t i = 0; i < event.fields.size(); ++i) {
     const auto& field = event.fields[i];
     const int at = index_of(match->fields, field.name);
-    // A number never turns into a text: such a field is no longer ours.
-    const bool same_kind = at >= 0 && match->fields[static_cast<size_t>(at)].interned() == field.interned();
+    // A number never turns into a text or a list: such a field is no longer ours.
+    const bool same_kind = at >= 0 && match->fields[static_cast<size_t>(at)].form() == field.form();
     if (same_kind) kind.own_field[i] = static_cast<int8_t>(at);
     kind.exact = kind.exact && same_kind && at == static_cast<int>(i) && match->fields[i].predict == field.predict;
   }
@@ -50,6 +50,15 @@ void RecordDecoder::start(std::span<const uint8_t> records, uint64_t base_time) 
     if ((*schema_)[kind].by_site) sites_[kind].assign(kSites * (*schema_)[kind].definition->fields.size(), 0);
   last_time_.assign(schema_->size(), base_time);
   texts_.assign(1, std::string_view());
+  codec_.reset();
+}
+
+std::span<const WalkReference> RecordDecoder::references(bool present) {
+  if (!present) return {};
+  const uint8_t* after = codec_.get(next_, end_, list_);
+  good_ = good_ && after;
+  if (after) next_ = after;
+  return list_;
 }
 
 uint64_t RecordDecoder::text_number() {
@@ -75,16 +84,19 @@ void RecordDecoder::decode_generic(size_t kind, uint64_t time, uint32_t vcpu, ui
     const bool present = mask >> i & 1;
     uint64_t& last = fields[i].predict == Predict::kSite ? sites_[kind][prediction_.site() * fields.size() + i] : lasts[i];
     uint64_t value;
-    if (fields[i].interned()) {
+    if (fields[i].form() == FieldForm::kList) {
+      value = present;
+      values_[i] = {.references = references(present)};
+    } else if (fields[i].form() == FieldForm::kInterned) {
       value = present ? text_number() : last;
-      values_[i] = {0, texts_[value]};
+      values_[i] = {.text = texts_[value]};
     } else {
       value = prediction_.predict(fields[i].predict, last, last_time_[kind], time, vcpu);
       uint64_t difference = 0;
       if (present) next_ = get_varint(next_, difference);
       value += unzigzag(difference);
       if (fields[i].predict == Predict::kRip) prediction_.set_rip(value);
-      values_[i] = {value, {}};
+      values_[i] = {.number = value};
     }
     last = value;
   }

@@ -15,13 +15,15 @@
 #include "traces/schema/file_format.h"
 #include "traces/schema/file_header.h"
 #include "traces/schema/prediction.h"
+#include "traces/schema/reference_codec.h"
 #include "traces/schema/varint.h"
 
 namespace ringside::traces {
 
 struct FieldValue {
   uint64_t number = 0;
-  std::string_view text;  // of interned fields
+  std::string_view text{};  // of interned fields
+  std::span<const WalkReference> references{};  // of lists
 };
 
 // An event of a kind this version does not know, as its file describes it.
@@ -71,7 +73,7 @@ class RecordDecoder {
 
  private:
   template <class M>
-  static void assign(M& member, uint64_t number, std::string_view text);
+  static void assign(M& member, const FieldValue& value);
   template <class E, class Visit>
   static bool hand_over(const E& event, Visit& visit);
   template <class E, class Visit>
@@ -81,6 +83,7 @@ class RecordDecoder {
   template <class E>
   void note(uint64_t time, uint32_t vcpu);
   uint64_t text_number();
+  std::span<const WalkReference> references(bool present);
   void decode_generic(size_t kind, uint64_t time, uint32_t vcpu, uint64_t mask);
 
   const SchemaMap* schema_;
@@ -92,17 +95,20 @@ class RecordDecoder {
   std::vector<std::vector<uint64_t>> sites_;  // site x field, of kinds with fields predicted by site
   std::vector<uint64_t> last_time_;
   std::vector<std::string_view> texts_;
+  ReferenceCodec codec_;
+  std::vector<WalkReference> list_;  // of the record decoded last
   std::array<FieldValue, kMaxFields> values_{};
 };
 
 template <class M>
-void RecordDecoder::assign(M& member, uint64_t number, std::string_view text) {
-  if constexpr (std::is_same_v<M, std::string_view>) member = text;
+void RecordDecoder::assign(M& member, const FieldValue& value) {
+  if constexpr (std::is_same_v<M, std::string_view>) member = value.text;
   else if constexpr (std::is_same_v<M, InstructionBytes>)
-    member = InstructionBytes({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
-  else if constexpr (std::is_enum_v<M>) member = static_cast<M>(number < kEnumNames<M>.size() ? number : 0);
-  else if constexpr (std::is_same_v<M, bool>) member = number != 0;
-  else member = static_cast<M>(number);
+    member = InstructionBytes({reinterpret_cast<const uint8_t*>(value.text.data()), value.text.size()});
+  else if constexpr (std::is_same_v<M, std::span<const WalkReference>>) member = value.references;
+  else if constexpr (std::is_enum_v<M>) member = static_cast<M>(value.number < kEnumNames<M>.size() ? value.number : 0);
+  else if constexpr (std::is_same_v<M, bool>) member = value.number != 0;
+  else member = static_cast<M>(value.number);
 }
 
 template <class E, class Visit>
@@ -132,9 +138,12 @@ bool RecordDecoder::decode(size_t kind, uint64_t time, uint32_t vcpu, uint64_t m
           constexpr const auto& field = std::get<I>(Description<E>::kFields);
           uint64_t& last = field.info.predict == Predict::kSite ? sites_[kind][prediction_.site() * kFieldCount<E> + I] : lasts[I];
           uint64_t value;
-          if constexpr (field.info.interned()) {
+          if constexpr (field.info.form() == FieldForm::kList) {
+            value = mask >> I & 1;
+            assign(event.*field.member, {.references = references(value)});
+          } else if constexpr (field.info.interned()) {
             value = mask >> I & 1 ? text_number() : last;
-            assign(event.*field.member, 0, texts_[value]);
+            assign(event.*field.member, {.text = texts_[value]});
           } else {
             value = prediction_.predict(field.info.predict, last, last_time, time, vcpu);
             if (mask >> I & 1) {
@@ -142,7 +151,7 @@ bool RecordDecoder::decode(size_t kind, uint64_t time, uint32_t vcpu, uint64_t m
               next_ = get_varint(next_, difference);
               value += unzigzag(difference);
             }
-            assign(event.*field.member, value, {});
+            assign(event.*field.member, {.number = value});
             if constexpr (field.info.predict == Predict::kRip) prediction_.set_rip(value);
           }
           last = value;
@@ -166,7 +175,7 @@ bool RecordDecoder::convert(const SchemaMap::Kind& map, uint64_t time, uint32_t 
   for (size_t i = 0; i < map.definition->fields.size(); ++i) {
     [&]<size_t... I>(std::index_sequence<I...>) {
       ((map.own_field[i] == static_cast<int>(I)
-            ? assign(event.*std::get<I>(Description<E>::kFields).member, values_[i].number, values_[i].text)
+            ? assign(event.*std::get<I>(Description<E>::kFields).member, values_[i])
             : void()),
        ...);
     }(std::make_index_sequence<kFieldCount<E>>{});

@@ -69,6 +69,12 @@ E filled(int n, uint64_t time, uint32_t vcpu) {
     else if constexpr (std::is_same_v<M, InstructionBytes>) {
       static const std::array<uint8_t, 15> code = {0x66, 0x67, 0xf0, 0xff, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
       member = InstructionBytes(std::span(code).first(n == 0 ? 0 : n == 1 ? 15 : static_cast<size_t>(n)));
+    } else if constexpr (std::is_same_v<M, std::span<const WalkReference>>) {
+      static const std::vector<WalkReference> longest(kMaxReferences, {~0ull, ~0ull, WalkTable::kNested, 7, 7, true, true});
+      static const std::vector<WalkReference> walk = {{0x1000, 0x2067, WalkTable::kGuest, 4, 0, true, false},
+                                                      {0x8000001ff8, 0x8000002407, WalkTable::kShadow, 3, 0, false, false},
+                                                      {0x3000, 0xaaaaaaaaaaaaaaaaull, WalkTable::kNested, 1, 2, false, true}};
+      member = n == 0 ? std::span<const WalkReference>() : n == 1 ? std::span(longest) : std::span(walk).first(static_cast<size_t>(n));
     } else if constexpr (std::is_enum_v<M>) member = static_cast<M>(n == 0 ? 0 : n == 1 ? kEnumNames<M>.size() - 1 : 1);
     else if constexpr (std::is_same_v<M, bool>) member = n & 1;
     else member = n == 0 ? M{} : n == 1 ? std::numeric_limits<M>::max() : n == 2 ? static_cast<M>(0x3f8) : static_cast<M>(0xaaaaaaaaaaaaaaaaull);

@@ -36,11 +36,44 @@ inline constexpr std::array<std::string_view, 2> kAnsweredByNames = {"monitor", 
 template <>
 inline constexpr std::span<const std::string_view> kEnumNames<AnsweredBy> = kAnsweredByNames;
 
-enum class FlushCause : uint8_t { kOther, kCr3Load, kInvlpg, kInvpcid, kCr0Write, kCr4Write, kEferWrite, kTaskSwitch, kReset };
-inline constexpr std::array<std::string_view, 9> kFlushCauseNames = {"other",     "cr3_load",   "invlpg",      "invpcid", "cr0_write",
-                                                                     "cr4_write", "efer_write", "task_switch", "reset"};
+enum class FlushCause : uint8_t { kOther, kCr3Load, kInvlpg, kInvpcid, kCr0Write, kCr4Write, kEferWrite, kTaskSwitch, kReset, kShadowEdit, kNestedEdit };
+inline constexpr std::array<std::string_view, 11> kFlushCauseNames = {"other",      "cr3_load",    "invlpg", "invpcid",     "cr0_write",  "cr4_write",
+                                                                      "efer_write", "task_switch", "reset",  "shadow_edit", "nested_edit"};
 template <>
 inline constexpr std::span<const std::string_view> kEnumNames<FlushCause> = kFlushCauseNames;
+
+// How many dimensions a page walk has, and whose tables it begins in.
+enum class WalkMode : uint8_t { kNative, kNested, kShadow, kAgile };
+inline constexpr std::array<std::string_view, 4> kWalkModeNames = {"native", "nested", "shadow", "agile"};
+template <>
+inline constexpr std::span<const std::string_view> kEnumNames<WalkMode> = kWalkModeNames;
+
+enum class AccessKind : uint8_t { kRead, kWrite, kFetch };
+inline constexpr std::array<std::string_view, 3> kAccessKindNames = {"read", "write", "fetch"};
+template <>
+inline constexpr std::span<const std::string_view> kEnumNames<AccessKind> = kAccessKindNames;
+
+// On whose behalf an access is made; supervisor_ac: EFLAGS.AC exempts it from SMAP.
+enum class AccessRole : uint8_t { kUser, kSupervisor, kSupervisorAc };
+inline constexpr std::array<std::string_view, 3> kAccessRoleNames = {"user", "supervisor", "supervisor_ac"};
+template <>
+inline constexpr std::span<const std::string_view> kEnumNames<AccessRole> = kAccessRoleNames;
+
+enum class WalkOutcome : uint8_t { kTranslated, kPageFault, kNestedViolation, kNestedMisconfiguration };
+inline constexpr std::array<std::string_view, 4> kWalkOutcomeNames = {"translated", "page_fault", "nested_violation", "nested_misconfiguration"};
+template <>
+inline constexpr std::span<const std::string_view> kEnumNames<WalkOutcome> = kWalkOutcomeNames;
+
+// What a monitor does about a guest's memory; the texts are in `paging`'s description.
+enum class PagingOperation : uint8_t {
+  kFill, kSwitchFill, kMake, kSync, kZap, kReclaim, kProtect, kWriteFault, kEmulatedWrite, kUnsync, kRootLoad, kInvalidate,
+  kGuestFault, kDevice, kToNested, kToShadow, kFlagUpdate, kViolation, kNestedFill, kNestedClear
+};
+inline constexpr std::array<std::string_view, 20> kPagingOperationNames = {
+    "fill",      "switch_fill", "make",        "sync",   "zap",       "reclaim",   "protect",     "write_fault", "emulated_write", "unsync",
+    "root_load", "invalidate",  "guest_fault", "device", "to_nested", "to_shadow", "flag_update", "violation",   "nested_fill",    "nested_clear"};
+template <>
+inline constexpr std::span<const std::string_view> kEnumNames<PagingOperation> = kPagingOperationNames;
 
 // The clock of a trace: what one tick of `time` is. Stands in the file header.
 enum class ClockUnit : uint8_t { kModelledCycles, kHostNanoseconds };

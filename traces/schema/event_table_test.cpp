@@ -31,6 +31,8 @@ TEST_CASE("every event and field has a unique name and a sentence") {
 TEST_CASE("numbers that stand in files keep their meaning") {
   CHECK(event_table()[2].name == "exit");
   CHECK(event_table()[15].name == "lost_events");
+  CHECK(event_table()[16].name == "walk");
+  CHECK(event_table()[17].name == "paging");
   CHECK(static_cast<int>(ExitReason::kHlt) == 13);
   CHECK(static_cast<int>(ExitReason::kIoInstruction) == 31);
   CHECK(static_cast<int>(ExitReason::kMmio) == 96);

@@ -12,6 +12,7 @@
 #include "traces/schema/event_kinds.h"
 #include "traces/schema/exit_reason.h"
 #include "traces/schema/field.h"
+#include "traces/schema/walk_reference.h"
 
 namespace ringside::traces {
 
@@ -281,6 +282,78 @@ struct Description<PageFault> {
   };
 };
 
+// One page walk of the hardware: what an access cost that no TLB answered. Level `walks`.
+struct Walk {
+  uint64_t time = 0;
+  uint32_t vcpu = 0;
+  uint64_t linear = 0;
+  AccessKind kind = AccessKind::kRead;
+  AccessRole role = AccessRole::kSupervisor;
+  WalkMode mode = WalkMode::kNative;
+  WalkOutcome outcome = WalkOutcome::kTranslated;
+  uint32_t references = 0;
+  uint8_t cached_levels = 0;
+  uint8_t nested_tlb_hits = 0, nested_table_hits = 0;
+  uint8_t page_shift = 0, mapped_shift = 0;
+  uint8_t rights = 0;
+  uint32_t error = 0;
+  uint64_t qualification = 0;
+  uint64_t guest_physical = 0, physical = 0;
+  uint64_t cycles = 0;
+  std::span<const WalkReference> steps{};  // lives as long as the event, like texts
+};
+template <>
+struct Description<Walk> {
+  static constexpr std::string_view kName = "walk";
+  static constexpr std::string_view kText = "The hardware walked page tables for an access that no TLB answered (level walks).";
+  static constexpr auto kFields = std::tuple{
+      field(&Walk::linear, "linear", Unit::kAddress, Predict::kLast, "Linear address of the access."),
+      field(&Walk::steps, "steps", Unit::kReferences, Predict::kZero, "The references in order: table and level, for a nested table the guest level it locates (0: the page), address and value of the entry, flags written."),
+      field(&Walk::physical, "physical", Unit::kAddress, Predict::kLast, "Machine-physical address of the access; 0 where the walk failed."),
+      field(&Walk::guest_physical, "guest_physical", Unit::kAddress, Predict::kLast, "Guest-physical address of the access, or of the table where a nested walk stopped on the way."),
+      field(&Walk::references, "references", Unit::kCount, Predict::kLast, "How many table entries were read."),
+      field(&Walk::kind, "kind", Unit::kEnum, Predict::kLast, "What the access does."),
+      field(&Walk::role, "role", Unit::kEnum, Predict::kLast, "On whose behalf."),
+      field(&Walk::cached_levels, "cached_levels", Unit::kCount, Predict::kLast, "Upper levels that a walk cache spared."),
+      field(&Walk::nested_tlb_hits, "nested_tlb_hits", Unit::kCount, Predict::kLast, "Guest tables whose place the nested TLB knew."),
+      field(&Walk::nested_table_hits, "nested_table_hits", Unit::kCount, Predict::kLast, "Nested walks that a walk cache shortened."),
+      field(&Walk::rights, "rights", Unit::kBits, Predict::kLast, "What all entries together allow: bit 0 write, 1 user, 2 execute; of the nested tables 3 read, 4 write, 5 execute."),
+      field(&Walk::page_shift, "page_shift", Unit::kCount, Predict::kLast, "Size of the guest's page as a power of two: 12, 21, 22 or 30; 0 where the walk failed."),
+      field(&Walk::mapped_shift, "mapped_shift", Unit::kCount, Predict::kLast, "Size of the piece that all dimensions map in one."),
+      field(&Walk::outcome, "outcome", Unit::kEnum, Predict::kLast, "How it ended."),
+      field(&Walk::error, "error", Unit::kBits, Predict::kLast, "Error code of the page fault."),
+      field(&Walk::qualification, "qualification", Unit::kBits, Predict::kLast, "Exit qualification of the nested violation."),
+      field(&Walk::mode, "mode", Unit::kEnum, Predict::kLast, "Whose tables, and in how many dimensions."),
+      field(&Walk::cycles, "cycles", Unit::kTime, Predict::kLast, "Cycles charged for the walk; 0 where the run does not charge walks."),
+  };
+};
+
+// One step of a monitor that translates for its guest: shadow, nested and agile paging.
+struct Paging {
+  uint64_t time = 0;
+  uint32_t vcpu = 0;
+  PagingOperation operation = PagingOperation::kFill;
+  uint64_t address = 0;
+  uint64_t table = 0;
+  uint8_t level = 0;
+};
+template <>
+struct Description<Paging> {
+  static constexpr std::string_view kName = "paging";
+  static constexpr std::string_view kText = "The monitor did something about its guest's memory.";
+  static constexpr auto kFields = std::tuple{
+      field(&Paging::operation, "operation", Unit::kEnum, Predict::kLast,
+            "fill: a shadow entry for a page; switch_fill: one that switches to the guest's table; make, zap, reclaim: a shadow table, made, dropped, "
+            "dropped for its memory; sync: brought up to date; protect: a guest table made read-only; write_fault: the guest wrote one; "
+            "emulated_write: the monitor did it; unsync: the guest may; root_load: CR3; invalidate: INVLPG and the like; guest_fault: passed on; "
+            "device: no RAM there; to_nested, to_shadow: agile paging changed its mind; flag_update: a flag set for the hardware; violation: of the "
+            "nested tables; nested_fill, nested_clear: their entries."),
+      field(&Paging::address, "address", Unit::kAddress, Predict::kLast, "Linear address concerned; guest-physical for violations and nested tables; 0 where there is none."),
+      field(&Paging::table, "table", Unit::kAddress, Predict::kLast, "Guest-physical page of the guest's table concerned; 0 where there is none."),
+      field(&Paging::level, "level", Unit::kCount, Predict::kLast, "Level of the entry or table; 0 where there is none."),
+  };
+};
+
 // ---- time, phases, oddities -------------------------------------------------------------------------------------------
 
 struct Idle {
@@ -364,7 +437,7 @@ struct Description<LostEvents> {
 
 // New events are appended; the place in this list is the event's number in files written by this version.
 using AnyEvent = std::variant<RunStart, RunEnd, Exit, Entry, Injection, Delivery, PortAccess, MmioAccess, PageTableRoot, TlbFlush,
-                              PageFault, Idle, Marker, Counter, Unimplemented, LostEvents>;
+                              PageFault, Idle, Marker, Counter, Unimplemented, LostEvents, Walk, Paging>;
 inline constexpr size_t kEventKinds = std::variant_size_v<AnyEvent>;
 
 template <class E, size_t I = 0>

@@ -21,9 +21,28 @@ enum class Unit : uint8_t {
   kEnum,     // one of the names in FieldInfo::names
   kText,     // interned string
   kCode,     // up to 15 instruction bytes, interned
+  kReferences,  // the references of a page walk (walk_reference.h), a list of its own form (reference_codec.h)
 };
-inline constexpr std::array<std::string_view, 9> kUnitNames = {"count", "time", "address", "bits", "bytes",
-                                                               "flag",  "enum", "text",    "code"};
+inline constexpr std::array<std::string_view, 10> kUnitNames = {"count", "time", "address", "bits", "bytes",
+                                                                "flag",  "enum", "text",    "code", "references"};
+
+// How a field stands in a record: as a difference, as the number of a text, or as a list of its own form.
+enum class FieldForm : uint8_t { kNumber, kInterned, kList };
+constexpr FieldForm form_of(Unit unit) {
+  switch (unit) {
+    case Unit::kText:
+    case Unit::kCode: return FieldForm::kInterned;
+    case Unit::kReferences: return FieldForm::kList;
+    case Unit::kCount:
+    case Unit::kTime:
+    case Unit::kAddress:
+    case Unit::kBits:
+    case Unit::kBytes:
+    case Unit::kFlag:
+    case Unit::kEnum: break;
+  }
+  return FieldForm::kNumber;
+}
 
 // What the writer expects a number to be; only the difference is stored, and nothing where it is zero. Append only.
 enum class Predict : uint8_t {
@@ -45,7 +64,8 @@ struct FieldInfo {
   std::string_view text;                       // one sentence
   std::span<const std::string_view> names{};   // of the values, for Unit::kEnum
 
-  constexpr bool interned() const { return unit == Unit::kText || unit == Unit::kCode; }
+  constexpr FieldForm form() const { return form_of(unit); }
+  constexpr bool interned() const { return form() == FieldForm::kInterned; }
 };
 
 // The machine code of one instruction, as far as it could be read.

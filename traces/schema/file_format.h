@@ -16,7 +16,8 @@ namespace ringside::traces {
 
 // As in PNG: the first byte catches 7-bit transport, the line ends catch text conversion.
 inline constexpr std::array<uint8_t, 8> kFileMagic = {0x89, 'R', 'S', 'T', '\r', '\n', 0x1a, '\n'};
-inline constexpr uint32_t kFileVersion = 1;
+inline constexpr uint32_t kFileVersion = 2;        // 2: lists of references (reference_codec.h)
+inline constexpr uint32_t kOldestFileVersion = 1;  // files from here on are read
 inline constexpr uint32_t kChunkMagic = 0x4b484352;  // "RCHK"
 inline constexpr uint32_t kIndexMagic = 0x58444952;  // "RIDX"
 inline constexpr uint32_t kTailMagic = 0x444e4552;   // "REND"

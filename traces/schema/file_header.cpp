@@ -139,7 +139,8 @@ Result<FileHeader> parse_header(std::span<const uint8_t> file, const std::string
   if (file.size() < kFixedHeaderSize) return refuse(text::tr("traces.header.too_short", file.size(), kFixedHeaderSize));
   if (!std::equal(kFileMagic.begin(), kFileMagic.end(), file.begin()))
     return refuse(text::tr("traces.header.no_magic", fmt::format("{:02x}", fmt::join(file.first(kFileMagic.size()), " "))));
-  if (const uint32_t version = load32(file, 8); version != kFileVersion) return refuse(text::tr("traces.header.version", version, kFileVersion));
+  if (const uint32_t version = load32(file, 8); version < kOldestFileVersion || version > kFileVersion)
+    return refuse(text::tr("traces.header.version", version, kOldestFileVersion, kFileVersion));
   const uint32_t json_size = load32(file, 12);
   if (json_size > kMaxHeaderJson) return refuse(text::tr("traces.header.too_large", json_size, kMaxHeaderJson));
   const size_t size = kFixedHeaderSize + json_size + sizeof(uint32_t);

@@ -21,7 +21,7 @@ struct FieldDefinition {
   std::string text;
   std::vector<std::string> names;
 
-  bool interned() const { return unit == Unit::kText || unit == Unit::kCode; }
+  FieldForm form() const { return form_of(unit); }
 };
 struct EventDefinition {
   std::string name;

@@ -15,7 +15,7 @@ std::string_view unit_name(const FieldInfo& field) { return kUnitNames[static_ca
 // Long lists (the exit reasons) have a table of their own.
 std::string values_of(const FieldInfo& field) {
   if (field.names.empty()) return {};
-  if (field.names.size() > 16) return " See the table of exit reasons.";
+  if (field.names.size() > 40) return " See the table of exit reasons.";
   return fmt::format(" Values: {}.", fmt::join(field.names, ", "));
 }
 

@@ -19,6 +19,7 @@ void Encoder::reset() {
   count_ = 0;
   texts_written_ = 1;
   dictionary_.reset();
+  references_.reset();
   for (auto& fields : last_) fields.fill(0);
   for (auto& kind : sites_) std::fill(kind.begin(), kind.end(), 0);
   last_time_.fill(0);

@@ -5,7 +5,8 @@
 //     head   event kind and which of the others are left out [prediction.h]
 //     time   difference to the event before; a step back is a difference of nearly 2^64
 //     mask   bit i: field i is not as predicted, and follows
-//     field  zigzag of (value - prediction); of a text its number, and where that is new its length and bytes
+//     field  zigzag of (value - prediction); of a text its number, and where that is new its length and bytes; of a list
+//            of references, unless it is empty, what reference_codec.h says
 #pragma once
 
 #include <array>
@@ -21,6 +22,7 @@
 #include "traces/schema/chunk_summary.h"
 #include "traces/schema/file_format.h"
 #include "traces/schema/prediction.h"
+#include "traces/schema/reference_codec.h"
 #include "traces/schema/varint.h"
 #include "traces/write/dictionary.h"
 
@@ -48,11 +50,15 @@ class Encoder {
  private:
   // No record is longer: numbers are bounded by their varints, texts by kMaxText.
   static constexpr size_t kMaxTexts = 14;
-  static constexpr size_t kMaxRecord = 64 + kMaxFields * (kMaxVarint + 8) + kMaxTexts * (kMaxText + kMaxVarint);
+  static constexpr size_t kMaxRecord = 64 + kMaxFields * (kMaxVarint + 8) + kMaxTexts * (kMaxText + kMaxVarint) + ReferenceCodec::kMaxBytes;
 
   template <Event E>
   static constexpr size_t text_count() {
     return std::apply([](const auto&... f) { return (size_t{f.info.interned()} + ... + 0); }, Description<E>::kFields);
+  }
+  template <Event E>
+  static constexpr size_t list_count() {
+    return std::apply([](const auto&... f) { return (size_t{f.info.form() == FieldForm::kList} + ... + 0); }, Description<E>::kFields);
   }
   static std::string_view view(std::string_view text) { return text.substr(0, kMaxText); }
   static std::string_view view(const InstructionBytes& code) { return code.view(); }
@@ -67,12 +73,14 @@ class Encoder {
       if (a[at] != b[at]) return false;
     return true;
   }
-  // The number that stands for a member: itself, or its text's.
+  // The number that stands for a member: itself, its text's, or whether the list has anything.
   template <class M>
   uint64_t number(const M& member, uint64_t last) {
     if constexpr (std::is_same_v<M, std::string_view> || std::is_same_v<M, InstructionBytes>) {
       const std::string_view text = view(member);
       return same_text(text, dictionary_.text(static_cast<uint32_t>(last))) ? last : dictionary_.number_of(text);
+    } else if constexpr (std::is_same_v<M, std::span<const WalkReference>>) {
+      return !member.empty();
     } else {
       return static_cast<uint64_t>(member);
     }
@@ -80,6 +88,7 @@ class Encoder {
   [[gnu::noinline]] void begin_chunk(uint64_t time);
   uint8_t* put_head(uint8_t* p, size_t kind, uint64_t time, uint32_t vcpu, uint64_t mask);
   [[gnu::noinline]] uint8_t* put_text(uint8_t* p, uint32_t number);
+  [[gnu::noinline]] uint8_t* put_references(uint8_t* p, std::span<const WalkReference> list) { return references_.put(p, list); }
   template <Event E>
   void note(const E& event);
 
@@ -91,6 +100,7 @@ class Encoder {
   uint64_t base_time_ = 0, min_time_ = 0, max_time_ = 0;
   Prediction prediction_;
   Dictionary dictionary_;
+  ReferenceCodec references_;
   std::array<std::array<uint64_t, kMaxFields>, kEventKinds> last_{};
   std::array<std::vector<uint64_t>, kEventKinds> sites_;  // site x field, of kinds with fields predicted by site
   std::array<uint64_t, kEventKinds> last_time_{};
@@ -138,7 +148,7 @@ template <Event E>
 [[gnu::flatten]] void Encoder::put(const E& event) {
   constexpr size_t kKind = kEventIndex<E>;
   constexpr size_t kFields = kFieldCount<E>;
-  static_assert(kFields <= kMaxFields && text_count<E>() <= kMaxTexts);
+  static_assert(kFields <= kMaxFields && text_count<E>() <= kMaxTexts && list_count<E>() <= 1);
   assert(event.vcpu < kMaxVcpus && "the format has room for kMaxVcpus processors");
 
   if (count_ == 0) [[unlikely]] begin_chunk(event.time);
@@ -156,7 +166,8 @@ template <Event E>
           constexpr const auto& field = std::get<I>(Description<E>::kFields);
           uint64_t& last = field.info.predict == Predict::kSite ? sites_[kKind][prediction_.site() * kFields + I] : last_[kKind][I];
           const uint64_t value = number(event.*field.member, last);
-          const uint64_t expected = prediction_.predict(field.info.predict, last, last_time_[kKind], event.time, event.vcpu);
+          constexpr bool kIsList = field.info.form() == FieldForm::kList;
+          const uint64_t expected = kIsList ? 0 : prediction_.predict(field.info.predict, last, last_time_[kKind], event.time, event.vcpu);
           stored[I] = field.info.interned() ? value : zigzag(value - expected);
           mask |= uint64_t{value != expected} << I;
           last = value;
@@ -169,6 +180,10 @@ template <Event E>
         [&] {
           constexpr const auto& field = std::get<I>(Description<E>::kFields);
           if (!(mask >> I & 1)) return;
+          if constexpr (field.info.form() == FieldForm::kList) {
+            p = put_references(p, event.*field.member);
+            return;
+          }
           p = put_varint(p, stored[I]);
           if constexpr (field.info.interned())
             if (stored[I] == texts_written_) p = put_text(p, static_cast<uint32_t>(stored[I]));
