@@ -40,8 +40,9 @@ class BuiltModel final : public BuiltMachine {
   vmm::ModelMachine* model() override { return machine_->capabilities().deterministic ? machine_.get() : nullptr; }
   void record_inside(traces::Writer& writer, traces::TraceLevel level) override {
     if (level == traces::TraceLevel::kOff) return;
-    recorder_.emplace(machine_->hardware(), writer);
+    recorder_.emplace(machine_->hardware(), writer, level);
     machine_->observe(&*recorder_);
+    machine_->watch_paging(&*recorder_);
   }
   std::string host() const override { return machine_->capabilities().deterministic ? "" : host_text(); }
 

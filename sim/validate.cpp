@@ -93,7 +93,7 @@ bool same_file(const std::string& a, const std::string& b) {
 }
 
 Result<void> check_trace(const Run& run) {
-  if (run.level > traces::TraceLevel::kExits)
+  if (run.level > traces::TraceLevel::kWalks)
     return refuse(text::tr("sim.validate.level_planned", traces::kTraceLevelNames[static_cast<size_t>(run.level)]));
   const bool records = run.level != traces::TraceLevel::kOff;
   if (records && run.trace_file.empty()) return refuse(text::tr("sim.validate.level_without_file"));

@@ -73,10 +73,12 @@ TEST_CASE("the cap of the monitor's memory belongs to technique hw on the model"
 TEST_CASE("levels that record nothing of their own yet are refused, not taken for exits") {
   Run run = good();
   run.trace_file = "t.rst";
-  run.level = traces::TraceLevel::kWalks;
-  CHECK(says(refusal(run), {"walks", "does not exist yet", "--level exits"}));
-  run.level = traces::TraceLevel::kExits;
-  CHECK(refusal(run).empty());
+  run.level = traces::TraceLevel::kInstructions;
+  CHECK(says(refusal(run), {"instructions", "does not exist yet", "--level walks"}));
+  for (const auto level : {traces::TraceLevel::kExits, traces::TraceLevel::kWalks}) {
+    run.level = level;
+    CHECK(refusal(run).empty());
+  }
 }
 
 TEST_CASE("memory out of range") {

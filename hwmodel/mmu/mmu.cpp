@@ -230,7 +230,11 @@ Translation Mmu::walk(uint64_t linear, AccessKind kind, AccessMode mode) {
     ++tally->walks;
     tally->references += walk_->references();
   }
-  if (time) time->charge_walk(walk_->references());
+  if (time) {
+    const uint64_t before = time->extra();
+    time->charge_walk(walk_->references());
+    walk_->cycles = time->extra() - before;
+  }
   if (observer && observer->wants_walks()) observer->on_walk(*walk_);
   if (walk_->outcome != WalkOutcome::kTranslated) {
     // [SDM 3A 4.10.4.1 "Operations that Invalidate TLBs and Paging-Structure Caches"]: page faults; [SDM 3C 28.4.3.1]:

@@ -46,6 +46,7 @@ struct WalkResult {
   uint8_t nested_table_hits = 0;              // nested walks that a walk cache shortened
   TableKind fault_table = TableKind::kGuest;  // whose entries made the page fault (agile walks read two kinds)
   uint32_t error_code = 0;
+  uint64_t cycles = 0;           // charged for the walk; 0 where time is not modelled in detail
   uint64_t qualification = 0;    // of a nested violation [SDM 3C table 28-7]
   GuestPhysical guest_physical;  // of the access (of the table entry where a nested walk stopped on the way)
   HostPhysical physical;         // where the access goes on the machine's bus
@@ -64,7 +65,7 @@ struct WalkResult {
     fault_table = TableKind::kGuest;
     step_count = 0;
     error_code = 0;
-    qualification = 0;
+    qualification = cycles = 0;
     guest_physical = GuestPhysical(0);
     physical = HostPhysical(0);
   }

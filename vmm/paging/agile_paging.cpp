@@ -45,6 +45,7 @@ void AgilePaging::install(Cpu& cpu) {
 bool AgilePaging::table_written(Cpu&, uint64_t page) {
   if (!policy_.written(page)) return false;
   ++to_nested_;
+  report_.step(PagingOperation::kToNested, {.table = page});
   tables_.set_nested(page);
   policy_.became_nested(page);
   return true;
@@ -54,7 +55,10 @@ void AgilePaging::time_passed(Cpu& cpu) {
   if (!shadowing()) return;
   const std::vector<uint64_t> quiet = policy_.quiet(cpu.now().value);
   if (quiet.empty()) return;
-  for (const uint64_t page : quiet) tables_.clear_nested(page);
+  for (const uint64_t page : quiet) {
+    tables_.clear_nested(page);
+    report_.step(PagingOperation::kToShadow, {.table = page});
+  }
   to_shadow_ += quiet.size();
   use_root(cpu);  // it may have been one of them
   tables_.flush(cpu);
@@ -63,6 +67,7 @@ void AgilePaging::time_passed(Cpu& cpu) {
 
 FaultAction AgilePaging::nested_fault(Cpu& cpu, uint64_t guest_physical, uint64_t qualification) {
   ++violations_;
+  report_.step(PagingOperation::kViolation, {.address = guest_physical});
   if (!ram_.has_page(guest_physical)) return outside_ram(cpu, walker_, guest_physical, qualification, details_);
   const bool write = qualification & ept_violation::kWrite;
   if (shadowing() && write && tables_.is_protected(guest_physical)) {
@@ -88,6 +93,7 @@ FaultAction AgilePaging::protected_write(Cpu& cpu, uint64_t guest_physical, uint
   if (!(qualification & ept_violation::kFinal)) {
     // The walk wants to set a flag in a table that is nested here and shadowed elsewhere: set it for the hardware.
     ++flag_updates_;
+    report_.step(PagingOperation::kFlagUpdate, {.address = linear, .table = page});
     const GuestWalk& walk = walker_.walk(cpu, access_);
     if (walk.ok) walker_.set_flags();
     tables_.close();
@@ -95,6 +101,7 @@ FaultAction AgilePaging::protected_write(Cpu& cpu, uint64_t guest_physical, uint
   }
   ++write_faults_;
   cpu.time.charge(Primitive::kPageTableWrite);
+  report_.step(PagingOperation::kWriteFault, {.address = linear, .table = page});
   const bool direct = table_written(cpu, page);
   if (!tables_.has_root()) use_root(cpu);
   fill_nested(cpu, guest_physical, NestedTables::Write::kAllowed);
@@ -105,6 +112,7 @@ FaultAction AgilePaging::protected_write(Cpu& cpu, uint64_t guest_physical, uint
   }
   tables_.open(page, linear);
   ++emulated_writes_;
+  report_.step(PagingOperation::kEmulatedWrite, {.address = linear, .table = page});
   return FaultAction::kEmulate;
 }
 

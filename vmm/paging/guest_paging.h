@@ -18,6 +18,7 @@
 #include "hwmodel/mmu/walker.h"
 #include "hwmodel/vmx/control_block.h"
 #include "vmm/core/machine.h"
+#include "vmm/paging/paging_observer.h"
 
 namespace ringside::vmm {
 
@@ -71,8 +72,11 @@ class GuestPaging {
 
   // Fills, syncs, zaps, protections, table pages ... by name, for the trace and `ringside stats`.
   virtual std::vector<NamedCounter> counters() const = 0;
+  // From now on tells `observer`, which outlives this; null: nobody.
+  virtual void set_observer(PagingObserver* observer) { report_.to(observer); }
 
  protected:
+  PagingReport report_;
   FaultDetails details_;
 };
 

@@ -1,6 +1,7 @@
 // The monitor's share of the machine's RAM: a bounded pool of 4 KiB pages above guest RAM, for shadow and nested tables.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -31,7 +32,7 @@ class MonitorMemory {
     } else {
       return std::nullopt;
     }
-    ++used_;
+    peak_ = std::max(peak_, ++used_);
     std::memset(host(page), 0, kPageSize);
     return page;
   }
@@ -40,6 +41,7 @@ class MonitorMemory {
     --used_;
   }
   uint64_t used_pages() const { return used_; }
+  uint64_t peak_pages() const { return peak_; }  // the most used at once
   uint8_t* host(HostPhysical address) { return memory_.host(GuestPhysical(address.value)); }
   uint64_t* entries(HostPhysical table) { return reinterpret_cast<uint64_t*>(host(table)); }
   hw::PhysicalMemory& memory() const { return memory_; }
@@ -47,7 +49,7 @@ class MonitorMemory {
  private:
   hw::PhysicalMemory& memory_;
   HostPhysical first_;
-  uint64_t next_, end_, used_ = 0;
+  uint64_t next_, end_, used_ = 0, peak_ = 0;
   std::vector<HostPhysical> free_;
 };
 

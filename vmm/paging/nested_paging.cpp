@@ -78,8 +78,10 @@ FaultAction outside_ram(Cpu& cpu, GuestWalker& walker, uint64_t guest_physical, 
 
 FaultAction NestedPaging::nested_fault(Cpu& cpu, uint64_t guest_physical, uint64_t qualification) {
   ++violations_;
+  report_.step(PagingOperation::kViolation, {.address = guest_physical});
   if (!ram_.has_page(guest_physical)) {
     ++device_accesses_;
+    report_.step(PagingOperation::kDevice, {.address = guest_physical});
     return outside_ram(cpu, walker_, guest_physical, qualification, details_);
   }
   details_ = {cpu.mmu.last_walk().linear.value, 0, guest_physical};
@@ -128,6 +130,11 @@ std::vector<uint64_t> NestedPaging::collect_dirty_log(Cpu& cpu) {
   std::vector<uint64_t> pages = tables_.collect_log();
   cpu.mmu.flush_nested();
   return pages;
+}
+
+void NestedPaging::set_observer(PagingObserver* observer) {
+  GuestPaging::set_observer(observer);
+  tables_.set_observer(observer);
 }
 
 std::vector<NamedCounter> NestedPaging::counters() const {

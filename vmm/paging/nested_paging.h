@@ -30,6 +30,7 @@ class NestedPaging final : public GuestPaging {
   void map_device_page(hw::Cpu& cpu, uint64_t linear, uint64_t guest_physical) override;
   void unmap_device_page(hw::Cpu& cpu, uint64_t linear, uint64_t guest_physical) override;
   std::vector<NamedCounter> counters() const override;
+  void set_observer(PagingObserver* observer) override;
 
   // Dirty logging: guest-physical pages the guest writes from now on; see NestedTables.
   void start_dirty_log(hw::Cpu& cpu);

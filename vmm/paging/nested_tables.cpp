@@ -96,6 +96,7 @@ NestedTables::Fill NestedTables::fill(uint64_t guest_physical, Write write) {
   if (write == Write::kAllowed) word |= EptFormat::kWrite;
   if (!EptFormat::present(old)) {
     ++(level > 1 ? counters_.large_fills : counters_.fills);
+    report_.step(PagingOperation::kNestedFill, {.address = guest_physical, .level = level});
   } else if (!(old & EptFormat::kWrite) && write == Write::kAllowed) {
     ++counters_.write_permissions;
   }
@@ -105,6 +106,7 @@ NestedTables::Fill NestedTables::fill(uint64_t guest_physical, Write write) {
 
 void NestedTables::clear() {
   ++counters_.clears;
+  report_.step(PagingOperation::kNestedClear, {});
   for (const HostPhysical table : tables_) monitor_.release(table);
   tables_.clear();
   std::memset(monitor_.host(root_), 0, kPageSize);

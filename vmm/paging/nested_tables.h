@@ -8,6 +8,7 @@
 #include "hwmodel/mmu/nested_memory.h"
 #include "vmm/paging/guest_ram.h"
 #include "vmm/paging/monitor_memory.h"
+#include "vmm/paging/paging_observer.h"
 
 namespace ringside::vmm {
 
@@ -60,6 +61,7 @@ class NestedTables {
   // Guest-physical pages written since the start or the last collect(), ascending; watches them anew.
   std::vector<uint64_t> collect_log();
 
+  void set_observer(PagingObserver* observer) { report_.to(observer); }
   const NestedTablesCounters& counters() const { return counters_; }
   uint64_t table_pages() const { return tables_.size() + 1; }
 
@@ -80,6 +82,7 @@ class NestedTables {
   bool logging_ = false;
   std::vector<bool> written_;  // by page, while logging without A/D flags
   NestedTablesCounters counters_;
+  PagingReport report_;
 };
 
 }  // namespace ringside::vmm

@@ -88,6 +88,7 @@ ShadowTables::Filled ShadowTables::fill(const GuestWalk& walk, uint64_t linear, 
     if (pages_.is_nested(key.guest)) {
       set_switch(*table, index, key.guest, table_bits(*table, g));
       ++counters_.switch_fills;
+      report_.step(PagingOperation::kSwitchFill, {.address = linear, .table = key.guest, .level = table->key.level});
       return Filled::kSwitched;
     }
     ShadowTable& child = obtain(key, linear);
@@ -112,6 +113,7 @@ ShadowTables::Filled ShadowTables::fill_page(ShadowTable& table, const GuestWalk
   }
   set_leaf(table, index_of(linear, 1), word);
   ++counters_.fills;
+  report_.step(PagingOperation::kFill, {.address = linear, .table = table.key.guest, .level = 1});
   return word & ShadowFormat::kWritable ? Filled::kWritable : Filled::kReadOnly;
 }
 
@@ -131,6 +133,7 @@ ShadowTables::Filled ShadowTables::fill_large(ShadowTable& table, const GuestWal
     if (level == 2 && leaf == Leaf::kAsGuest && fits_large(frame)) {
       set_leaf(*at, index, frame | (at == &table ? bits : piece) | ShadowFormat::kLarge);
       ++counters_.large_fills;
+      report_.step(PagingOperation::kFill, {.address = linear, .table = table.key.guest, .level = level});
       return filled;
     }
     const ShadowKey key{
@@ -150,6 +153,7 @@ ShadowTables::Filled ShadowTables::fill_large(ShadowTable& table, const GuestWal
   }
   set_leaf(*at, index_of(linear, 1), word);
   ++counters_.split_fills;
+  report_.step(PagingOperation::kFill, {.address = linear, .table = table.key.guest, .level = 1});
   return word & ShadowFormat::kWritable ? filled : Filled::kReadOnly;
 }
 
@@ -206,6 +210,7 @@ void ShadowTables::sync_link(ShadowTable& table, unsigned index, uint64_t g) {
 
 void ShadowTables::sync_contents(ShadowTable& table) {
   ++counters_.syncs;
+  report_.step(PagingOperation::kSync, {.address = table.linear, .table = table.key.guest, .level = table.key.level});
   for (unsigned i = 0; i < 512; ++i) {
     if (table.entry[i]) sync_entry(table, i);
   }

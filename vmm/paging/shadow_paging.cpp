@@ -96,6 +96,7 @@ void ShadowPaging::install(Cpu& cpu) {
 
 void ShadowPaging::cr3_loaded(Cpu& cpu, bool keep) {
   ++root_loads_;
+  report_.step(PagingOperation::kRootLoad, {.address = cpu.cr3, .table = page_of(cpu.cr3)});
   if (shadowing_) {
     tables_.close();
     // Another PCID may have been flushed before the guest edited its tables: all that is unsync could be looked up afresh.
@@ -111,6 +112,7 @@ void ShadowPaging::cr3_loaded(Cpu& cpu, bool keep) {
 
 void ShadowPaging::invalidated(Cpu& cpu, Invalidation what, uint64_t linear) {
   ++invalidations_;
+  report_.step(PagingOperation::kInvalidate, {.address = linear});
   if (shadowing_) {
     tables_.close();
     if (what == Invalidation::kPage) {
@@ -146,6 +148,7 @@ FaultAction ShadowPaging::resolve(Cpu& cpu) {
     ++injected_;
     // The guest's own fault: all that was done is its walk in software.
     cpu.time.charge(CycleCategory::kMonitorShadowFill, uint64_t{walk.path.depth} * cpu.time.costs().of(Primitive::kWalkReference));
+    report_.step(PagingOperation::kGuestFault, {.address = access_.linear});
     details_.error = walk.error;
     return FaultAction::kInjectFault;
   }
@@ -154,6 +157,7 @@ FaultAction ShadowPaging::resolve(Cpu& cpu) {
   details_.guest_physical = walk.guest_physical;
   if (!ram_.has_page(walk.guest_physical)) {
     ++device_accesses_;
+    report_.step(PagingOperation::kDevice, {.address = walk.guest_physical});
     return FaultAction::kDevice;
   }
   const uint64_t page = page_of(walk.guest_physical);
@@ -162,6 +166,7 @@ FaultAction ShadowPaging::resolve(Cpu& cpu) {
   if (write && tables_.is_protected(page)) {
     ++write_faults_;
     cpu.time.charge(Primitive::kPageTableWrite);
+    report_.step(PagingOperation::kWriteFault, {.address = access_.linear, .table = page});
     open = !table_written(cpu, page);
     if (!tables_.has_root()) use_root(cpu);
   }
@@ -174,6 +179,7 @@ FaultAction ShadowPaging::resolve(Cpu& cpu) {
   tables_.fill(walk, access_.linear, ShadowTables::Leaf::kOpen);
   tables_.open(page, access_.linear);
   ++emulated_writes_;
+  report_.step(PagingOperation::kEmulatedWrite, {.address = access_.linear, .table = page});
   return FaultAction::kEmulate;
 }
 
@@ -200,6 +206,7 @@ NestedTables::Fill ShadowPaging::fill_nested(Cpu& cpu, uint64_t guest_physical, 
 
 FaultAction ShadowPaging::nested_fault(Cpu& cpu, uint64_t guest_physical, uint64_t qualification) {
   ++violations_;
+  report_.step(PagingOperation::kViolation, {.address = guest_physical});
   if (!ram_.has_page(guest_physical)) return outside_ram(cpu, walker_, guest_physical, qualification, details_);
   details_ = {cpu.mmu.last_walk().linear.value, 0, guest_physical};
   fill_nested(cpu, guest_physical, NestedTables::Write::kAllowed);
@@ -232,6 +239,12 @@ void ShadowPaging::unmap_device_page(Cpu& cpu, uint64_t linear, uint64_t guest_p
   nested_.unmap_device(guest_physical);
   tables_.flush(cpu);
   cpu.mmu.flush_page(linear);
+}
+
+void ShadowPaging::set_observer(PagingObserver* observer) {
+  GuestPaging::set_observer(observer);
+  tables_.set_observer(observer);
+  nested_.set_observer(observer);
 }
 
 std::vector<NamedCounter> ShadowPaging::counters() const {

@@ -32,6 +32,7 @@ class ShadowPaging : public GuestPaging {
   void map_device_page(hw::Cpu& cpu, uint64_t linear, uint64_t guest_physical) override;
   void unmap_device_page(hw::Cpu& cpu, uint64_t linear, uint64_t guest_physical) override;
   std::vector<NamedCounter> counters() const override;
+  void set_observer(PagingObserver* observer) override;
 
   // For tests and inspectors.
   ShadowTables& tables() { return tables_; }

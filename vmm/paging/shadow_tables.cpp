@@ -61,6 +61,8 @@ bool ShadowTables::reclaim() {
   for (const uint64_t key : victims) {
     const auto at = tables_.find(key);
     if (at == tables_.end()) continue;  // went with its parent
+    const ShadowTable& table = *at->second;
+    report_.step(PagingOperation::kReclaim, {.address = table.linear, .table = table.key.guest, .level = table.key.level});
     zap(*at->second);
     ++counters_.reclaimed;
   }
@@ -98,6 +100,7 @@ ShadowTable& ShadowTables::obtain(const ShadowKey& key, uint64_t linear) {
     tables_.emplace(packed, std::move(made));
     by_page_.emplace(page.value, table);
     ++counters_.tables_made;
+    report_.step(PagingOperation::kMake, {.address = linear, .table = key.guest, .level = key.level});
     if (!key.direct) {
       pages_.add_shadow(key.guest, table);
       tell_traced(key.guest);
@@ -121,6 +124,7 @@ ShadowTable* ShadowTables::child_of(ShadowWord word) {
 
 void ShadowTables::zap(ShadowTable& table) {
   ++counters_.tables_zapped;
+  report_.step(PagingOperation::kZap, {.address = table.linear, .table = table.key.guest, .level = table.key.level});
   pending_.all = true;
   for (const EntryRef parent : table.parents) set_word(*parent.table, parent.index, 0);
   table.parents.clear();
@@ -244,6 +248,7 @@ void ShadowTables::drop(ShadowTable& table, unsigned index) {
 
 void ShadowTables::protect(uint64_t page) {
   ++counters_.write_protections;
+  report_.step(PagingOperation::kProtect, {.table = page});
   for (const EntryRef ref : pages_.leaves(page)) {
     const ShadowWord word = ref.table->entry[ref.index];
     if (!(word & ShadowFormat::kWritable)) continue;
@@ -278,6 +283,7 @@ bool ShadowTables::unprotect(uint64_t page) {
       shadow->unsync = true;
       unsync_.push_back(shadow);
       ++counters_.unsynced;
+      report_.step(PagingOperation::kUnsync, {.address = shadow->linear, .table = page, .level = 1});
     }
     pages_.update(page);
     tell_traced(page);
@@ -402,14 +408,20 @@ void ShadowTables::set_monitor_entry(unsigned slot, ShadowWord kernel, ShadowWor
 }
 
 void ShadowTables::flush(Cpu& cpu) {
+  using traces::FlushCause;
   if (pending_.nested) {
     cpu.mmu.flush_nested();
     ++counters_.flushes_all;
+    report_.flush(FlushCause::kNestedEdit, 0);
   } else if (pending_.all) {
     cpu.mmu.flush_all();
     ++counters_.flushes_all;
+    report_.flush(FlushCause::kShadowEdit, 0);
   } else {
-    for (const uint64_t linear : pending_.pages) cpu.mmu.flush_page(linear);
+    for (const uint64_t linear : pending_.pages) {
+      cpu.mmu.flush_page(linear);
+      report_.flush(FlushCause::kShadowEdit, linear);
+    }
     counters_.flushes_page += pending_.pages.size();
   }
   pending_.all = pending_.nested = false;

@@ -22,6 +22,7 @@
 #include "vmm/paging/guest_walk.h"
 #include "vmm/paging/monitor_memory.h"
 #include "vmm/paging/nested_tables.h"
+#include "vmm/paging/paging_observer.h"
 #include "vmm/paging/shadow_pages.h"
 #include "vmm/paging/shadow_table.h"
 
@@ -103,6 +104,7 @@ class ShadowTables {
   void keep_edits() { keeps_edits_ = true; }
   RingFlush take_flush();
 
+  void set_observer(PagingObserver* observer) { report_.to(observer); }
   const ShadowCounters& counters() const { return counters_; }
   uint64_t table_count() const { return tables_.size(); }
   uint64_t unsync_count() const { return unsync_.size(); }
@@ -180,6 +182,7 @@ class ShadowTables {
     ShadowWord kernel = 0, user = 0;  // 0: none
   } monitor_entry_;
   ShadowCounters counters_;
+  PagingReport report_;
 };
 
 }  // namespace ringside::vmm

@@ -1,5 +1,7 @@
 #include "vmm/machines/model/inside_recorder.h"
 
+#include "vmm/machines/model/walk_event.h"
+
 namespace ringside::vmm {
 namespace {
 
@@ -53,6 +55,22 @@ void InsideRecorder::on_device_access(std::string_view device, bool mmio, bool w
 
 void InsideRecorder::on_unimplemented(std::string_view instruction, uint64_t rip) {
   writer_.emit(traces::Unimplemented{.time = now(), .rip = rip, .instruction = instruction});
+}
+
+void InsideRecorder::on_walk(const hw::WalkResult& walk) {
+  const WalkEvent recorded(walk);
+  traces::Walk event = recorded.event();
+  event.time = now();
+  writer_.emit(event);
+}
+
+void InsideRecorder::on_paging(PagingOperation operation, const PagingPlace& place) {
+  writer_.emit(traces::Paging{.time = now(), .operation = operation, .address = place.address, .table = place.table,
+                              .level = static_cast<uint8_t>(place.level)});
+}
+
+void InsideRecorder::on_monitor_flush(traces::FlushCause cause, uint64_t linear) {
+  writer_.emit(traces::TlbFlush{.time = now(), .address = linear, .cause = cause});
 }
 
 }  // namespace ringside::vmm

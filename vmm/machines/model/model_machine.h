@@ -14,6 +14,8 @@
 
 namespace ringside::vmm {
 
+class PagingObserver;  // vmm/paging/paging_observer.h
+
 class ModelVcpu : public Vcpu {
  public:
   ModelVcpu(hw::Machine& machine, unsigned index) : machine_(machine), index_(index) {}
@@ -40,6 +42,8 @@ class ModelVcpu : public Vcpu {
   virtual void observe(hw::Observer* /*observer*/) {}
   // Sentences about what a person should know of the run.
   virtual std::vector<std::string> findings() const { return {}; }
+  // Tells `observer` what the monitor does about the guest's memory; nothing where no monitor translates.
+  virtual void watch_paging(PagingObserver* /*observer*/) {}
 
  protected:
   hw::Cpu& cpu() const { return machine_.cpu(index_); }
@@ -84,6 +88,9 @@ class ModelMachine final : public Machine {
   std::vector<std::string> findings() const override;
   // Cycles by category ("cycles_page_walk" ...), all of them; from detailed mode.
   std::vector<NamedCounter> cycle_counters() const;
+  void watch_paging(PagingObserver* observer) {
+    for (const auto& vcpu : vcpus_) vcpu->watch_paging(observer);
+  }
   // The machine below, for observers, snapshots and inspectors.
   hw::Machine& hardware() { return *machine_; }
 

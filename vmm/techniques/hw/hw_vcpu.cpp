@@ -69,6 +69,8 @@ std::optional<GuestState> HwVcpu::guest_state() {
 std::vector<NamedCounter> HwVcpu::technique_counters() const {
   std::vector<NamedCounter> all{{"vm_exits", exits_}, {"vm_entries", entries_}, {"emulated_instructions", emulated_}, {"injected_events", injected_},
                                 {"hypercalls", hypercalls_}, {"host_switches", host_switches_}};
+  all.push_back({"monitor_table_bytes", pool_->used_pages() * kPageSize});
+  all.push_back({"monitor_table_bytes_most", pool_->peak_pages() * kPageSize});
   const auto paging = paging_->counters();
   all.insert(all.end(), paging.begin(), paging.end());
   return all;

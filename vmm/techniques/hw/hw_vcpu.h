@@ -30,6 +30,7 @@ class HwVcpu final : public ModelVcpu {
   Result<void> set_registers(const Registers& registers) override;
   std::optional<GuestState> guest_state() override;
   std::vector<NamedCounter> technique_counters() const override;
+  void watch_paging(PagingObserver* observer) override { paging_->set_observer(observer); }
 
  private:
   Result<Exit> enter_guest(const RunBounds& bounds);
