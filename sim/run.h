@@ -28,6 +28,7 @@ struct Bounds {
   std::optional<std::chrono::nanoseconds> timeout;  // host time
   std::optional<uint64_t> exits;
   std::optional<uint64_t> instructions;
+  std::optional<uint32_t> marker;  // the value the guest writes to the marker port when the run shall end
 };
 
 struct Run {

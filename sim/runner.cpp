@@ -118,6 +118,7 @@ class Execution {
     options.limits.wall_time = run_.bounds.timeout;
     options.limits.exits = run_.bounds.exits;
     options.limits.instructions = run_.bounds.instructions;
+    options.limits.marker = run_.bounds.marker;
     options.limits.stop = &stop_->flag();
     // Snapshots come by the host's clock, so a deterministic machine gives only the one at the end.
     if (!machine().capabilities().deterministic) options.counter_interval = 1s;

@@ -69,6 +69,7 @@ void RunOptions::describe(CLI::App& parser) {
   option("--timeout", timeout_, "timeout", "TIME")->group(text::tr("cli.run.group.bounds"));
   option("--max-exits", max_exits_, "max_exits", "N")->group(text::tr("cli.run.group.bounds"));
   option("--max-instructions", max_instructions_, "max_instructions", "N")->group(text::tr("cli.run.group.bounds"));
+  option("--until-marker", until_marker_, "until_marker", "VALUE")->group(text::tr("cli.run.group.bounds"));
 }
 
 Result<void> RunOptions::parse_guest(sim::Guest& guest) const {
@@ -100,7 +101,13 @@ Result<void> RunOptions::parse_timing(sim::Timing& timing) const {
 Result<void> RunOptions::parse_bounds(sim::Bounds& bounds) const {
   BOOST_OUTCOME_TRYV(parse_into(bounds.timeout, "--timeout", timeout_, sim::parse_duration));
   BOOST_OUTCOME_TRYV(parse_into(bounds.exits, "--max-exits", max_exits_, sim::parse_count));
-  return parse_into(bounds.instructions, "--max-instructions", max_instructions_, sim::parse_count);
+  BOOST_OUTCOME_TRYV(parse_into(bounds.instructions, "--max-instructions", max_instructions_, sim::parse_count));
+  if (until_marker_.empty()) return success();
+  uint64_t marker = 0;
+  BOOST_OUTCOME_TRYV(parse_into(marker, "--until-marker", until_marker_, sim::parse_count));
+  if (marker > ~uint32_t{0}) return fail(ExitCode::kUsage, text::tr("cli.run.marker_range", marker));
+  bounds.marker = static_cast<uint32_t>(marker);
+  return success();
 }
 
 Result<sim::Run> RunOptions::parse() const {

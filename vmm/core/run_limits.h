@@ -16,6 +16,7 @@ struct RunLimits {
   std::optional<Cycles> guest_time;                    // bound in the machine's own clock, from the start of the run
   std::optional<uint64_t> instructions;                // --max-instructions; only where Capabilities::counts_instructions
   std::optional<uint64_t> exits;                       // --max-exits
+  std::optional<uint32_t> marker;                      // --until-marker: the guest writes this value to the marker port
   // Set from a signal handler (Ctrl-C) together with Vcpu::interrupt(); the run ends as soon as the guest is out. May be null.
   const std::atomic<bool>* stop = nullptr;
 };

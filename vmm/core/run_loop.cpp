@@ -159,7 +159,10 @@ class RunLoop {
   // --- what devices asked for, and counters -------------------------------------------------------------------------------
   void look_at_requests(const ExitInfo& info) {
     if (requests_.has_markers())
-      for (const uint32_t value : requests_.take_markers()) recorder_.on_marker(info.vcpu, machine_.clock().now(), value);
+      for (const uint32_t value : requests_.take_markers()) {
+        recorder_.on_marker(info.vcpu, machine_.clock().now(), value);
+        if (options_.limits.marker == value) finish_as(RunEnd::kMarkerReached);
+      }
     if (!requests_.pending()) return;
     const DeviceRequest request = *requests_.pending();
     requests_.clear();
@@ -188,7 +191,7 @@ class RunLoop {
     outcome_.totals.instructions = vcpu_.instructions();
     outcome_.totals.wall_time = SteadyClock::now() - wall_start_;
     const bool guest_is_fine = end == RunEnd::kPoweredOff || end == RunEnd::kResetRequested || end == RunEnd::kDebugExit ||
-                               end == RunEnd::kRecordingFailed;
+                               end == RunEnd::kMarkerReached || end == RunEnd::kRecordingFailed;
     if (!guest_is_fine && options_.bad_ends == BadEnds::kExplain) outcome_.post_mortem = post_mortem();
     record_counters();
     recorder_.on_run_end(machine_.clock().now(), outcome_);

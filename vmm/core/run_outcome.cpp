@@ -20,6 +20,7 @@ std::string_view name_of(RunEnd end) {
     case RunEnd::kTimeout: return "timeout";
     case RunEnd::kMaxExits: return "max-exits";
     case RunEnd::kMaxInstructions: return "max-instructions";
+    case RunEnd::kMarkerReached: return "marker";
     case RunEnd::kRecordingFailed: return "recording-failed";
     case RunEnd::kInterrupted: return "interrupted";
   }
@@ -36,7 +37,8 @@ ExitCode exit_code(const RunOutcome& outcome) {
     case RunEnd::kMachineFailed: return ExitCode::kHost;
     case RunEnd::kTimeout:
     case RunEnd::kMaxExits:
-    case RunEnd::kMaxInstructions: return ExitCode::kLimit;
+    case RunEnd::kMaxInstructions:
+    case RunEnd::kMarkerReached: return ExitCode::kLimit;
     case RunEnd::kRecordingFailed: return ExitCode::kOutput;
     case RunEnd::kInterrupted: return ExitCode::kInterrupted;
   }
@@ -56,6 +58,7 @@ std::string sentence(const RunOutcome& outcome) {
     case RunEnd::kTimeout: return tr("vmm.end.timeout", seconds);
     case RunEnd::kMaxExits: return tr("vmm.end.max-exits", exits);
     case RunEnd::kMaxInstructions: return tr("vmm.end.max-instructions", outcome.totals.instructions);
+    case RunEnd::kMarkerReached: return tr("vmm.end.marker");
     case RunEnd::kRecordingFailed: return tr("vmm.end.recording-failed", seconds);
     case RunEnd::kInterrupted: return tr("vmm.end.interrupted", seconds);
   }

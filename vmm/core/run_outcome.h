@@ -27,11 +27,12 @@ enum class RunEnd : uint8_t {
   kTimeout,          // wall or guest time
   kMaxExits,
   kMaxInstructions,
+  kMarkerReached,
   kRecordingFailed,  // the trace cannot be written any more
   kInterrupted,      // the stop flag
 };
 
-// Where the guest stood when the run ended: for every end but power-off, reset and debug exit.
+// Where the guest stood when the run ended: for every end but power-off, reset, debug exit and marker.
 struct PostMortem {
   Registers registers;
   bool registers_lost = false;                 // the host reset the CPU at the triple fault (AMD SVM): registers are the last known

@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 // Guests that draw a screen seldom end by themselves.
 constexpr auto kDefaultTimeout = 20s;
 
-bool bounded(const sim::Bounds& bounds) { return bounds.timeout || bounds.exits || bounds.instructions; }
+bool bounded(const sim::Bounds& bounds) { return bounds.timeout || bounds.exits || bounds.instructions || bounds.marker; }
 
 // Reaching a bound, or drawing and halting, is how a screen is meant to be taken.
 ExitCode exit_code_of(const vmm::RunOutcome& outcome) {
