@@ -161,6 +161,24 @@ TEST_CASE("hyperbench: E9 and O4 hold, three rows are fitted and meet their figu
   CHECK(run("hyperbench", other).verdict == Verdict::kAsExpected);
 }
 
+TEST_CASE("agile: below five references, shares as published, and no more exits than shadow paging", "[experiment]") {
+  const ExperimentResult result = run("agile", options_with("skylake"));
+  CHECK(result.verdict == Verdict::kAsExpected);
+  REQUIRE(result.rows.size() == 8);
+  for (const auto& row : result.rows) {
+    INFO(std::get<std::string>(row[0]));
+    REQUIRE(row.size() == result.columns.size());
+    double share = 0;
+    for (unsigned mode = 1; mode <= 4; ++mode) share += std::get<double>(row[mode]);
+    CHECK(share == Approx(100));
+    const double average = std::get<double>(row[5]), by_shares = (4 * std::get<double>(row[1]) + 8 * std::get<double>(row[2]) + 12 * std::get<double>(row[3])) / 100;
+    CHECK(average >= 4);
+    CHECK(average < 5);
+    CHECK(average >= by_shares - 1e-6);
+    if (number(row[11])) CHECK(number(row[12]) < number(row[13]));
+  }
+}
+
 TEST_CASE("results page: all experiments, with the pictures it names", "[experiment]") {
   const ResultsPage page = results_page(options_with(std::string(hw::kDefaultCostProfile))).value();
   CHECK(page.verdict == Verdict::kAsExpected);
