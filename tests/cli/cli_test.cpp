@@ -60,7 +60,7 @@ TEST_CASE("every command explains itself with examples, and no text is missing")
   CHECK(main.code == 0);
   for (const auto word : {"run", "stats", "export", "events", "info", "schema", "doctor", "screen", "completion", "Exit codes", "130"})
     CHECK(main.out.find(word) != std::string::npos);
-  for (const auto command : {"run", "stats", "export", "events", "info", "schema", "doctor", "screen", "completion", "version"}) {
+  for (const auto command : {"run", "stats", "export", "events", "info", "schema", "doctor", "screen", "walk", "completion", "version"}) {
     INFO(command);
     const Outcome help = ringside_with({command, "--help"});
     CHECK(help.code == 0);
@@ -268,6 +268,112 @@ TEST_CASE("a trace can be counted, listed and exported") {
   }
   check_refused(ringside_with({"events", trace, "--where", "prot=1"}), 2, {"'prot'", "did you mean 'port'"});
   check_refused(ringside_with({"events", trace, "--kind", "exits"}), 2, {"'exits'", "did you mean 'exit'"});
+}
+
+// --- page walks ----------------------------------------------------------------------------------------------------------
+
+namespace {
+
+std::vector<std::string> walk_guest(std::vector<std::string> more) {
+  std::vector<std::string> arguments = {"walk", "-k", teaching(), "-m", "64M", "--until-marker", "2", "--timeout", "50"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+}  // namespace
+
+TEST_CASE("a page walk in a guest: native, shadow, nested and agile side by side, and as a picture") {
+  const TemporaryFolder folder;
+  const std::string svg = folder.path("walk.svg"), dot = folder.path("walk.dot");
+  const Outcome outcome = ringside_with(walk_guest({"--address", "0x104000", "--svg", svg, "--dot", dot}));
+  INFO(outcome.out << outcome.err);
+  CHECK(outcome.code == 0);
+  for (const auto word : {"native: 4 references", "shadow: 4 references", "nested: 24 references", "agile: ", "translated to 0x104000"})
+    CHECK(outcome.out.find(word) != std::string::npos);
+  CHECK(read_file(dot).starts_with("digraph"));
+  const std::string picture = read_file(svg);
+  CHECK(picture.find("</svg>") != std::string::npos);
+  CHECK(picture.find("24. nested 1") != std::string::npos);
+
+  // Looking again shows the same: the peek left nothing behind.
+  CHECK(ringside_with(walk_guest({"--address", "0x104000"})).out == outcome.out);
+  const auto json = json_of(ringside_with(walk_guest({"--address", "0x104000", "--technique", "hw", "--paging", "nested", "--json"})));
+  REQUIRE(json.size() == 1);
+  CHECK(json[0]["references"] == 24);
+  CHECK(json[0]["rows"][0]["table"] == "nested 4");
+}
+
+TEST_CASE("a page walk that does not translate is shown, not refused") {
+  const Outcome outcome = ringside_with(walk_guest({"--address", "0x7fff00000000", "--user", "--access", "write", "--technique", "native"}));
+  CHECK(outcome.code == 0);
+  for (const auto word : {"not present", "page fault, error code 0x6", "write of 0x7fff00000000 by user"}) {
+    INFO(outcome.out << word);
+    CHECK(outcome.out.find(word) != std::string::npos);
+  }
+}
+
+TEST_CASE("page walks in traces: by event, by address, several side by side, and in the statistics") {
+  const TemporaryFolder folder;
+  std::vector<std::string> traces;
+  for (const std::string paging : {"none", "nested"}) {
+    traces.push_back(folder.path(paging + ".rst"));
+    std::vector<std::string> run = {"run", "-k", teaching(), "-m", "64M", "--timeout", "50", "-q", "--level", "walks", "-o", traces.back()};
+    if (paging != "none") run.insert(run.end(), {"--technique", "hw", "--paging", paging});
+    REQUIRE(ringside_with(run).code == 0);
+  }
+  const Outcome long_walk = ringside_with({"events", traces[1], "--kind", "walk", "--where", "outcome=translated", "--count", "1", "--json"});
+  const auto event = json_of(long_walk);
+  const Outcome one = ringside_with({"walk", traces[1], "--at", std::to_string(event["event"].get<uint64_t>())});
+  INFO(one.out << one.err);
+  CHECK(one.code == 0);
+  CHECK(one.out.find("event " + std::to_string(event["event"].get<uint64_t>())) != std::string::npos);
+  CHECK(one.out.find("nested: " + std::to_string(event["references"].get<uint64_t>()) + " references") != std::string::npos);
+
+  const Outcome both = ringside_with({"walk", traces[0], traces[1], "--address", "0x104000"});
+  CHECK(both.code == 0);
+  for (const auto word : {"native", "hw / nested", " | ", "0x104"}) CHECK(both.out.find(word) != std::string::npos);
+  CHECK(ringside_with({"walk", traces[0], traces[1], "--address", "0x104000", "--list"}).out.find(" | ") == std::string::npos);
+
+  const auto memory = json_of(ringside_with({"stats", traces[1], "--json"}))["memory"];
+  CHECK(memory["walks"].get<uint64_t>() > 100);
+  CHECK(memory["by_mode"]["nested"]["walks"] == memory["walks"]);
+  CHECK(memory["operations"]["violation"].get<uint64_t>() > 0);
+  CHECK(memory["most_table_bytes"].get<uint64_t>() > 4096);
+  CHECK(ringside_with({"stats", traces[1]}).out.find("references per TLB miss") != std::string::npos);
+  CHECK(ringside_with({"export", traces[1], "--format", "csv"}).out.find("nested4/0@0x8000000000") != std::string::npos);
+  CHECK(ringside_with({"export", traces[1], "--format", "jsonl"}).out.find("\"operation\":\"violation\"") != std::string::npos);
+
+  check_refused(ringside_with({"walk", traces[0], "--at", "99999999"}), 2, {"99999999", "none.rst"});
+  check_refused(ringside_with({"walk", traces[0], "--at", "0"}), 2, {"event 0", "events --kind walk"});
+  check_refused(ringside_with({"walk", traces[0], "--address", "0x7fff00000000"}), 2, {"0x7fff00000000", "events --kind walk"});
+  check_refused(ringside_with({"walk", traces[0]}), 2, {"--at", "--address"});
+  check_refused(ringside_with({"walk", traces[0], "--at", "many"}), 2, {"many"});
+}
+
+TEST_CASE("bad questions about page walks") {
+  const TemporaryFolder folder;
+  const std::string trace = folder.path("exits.rst");
+  REQUIRE(ringside_with(run_flat("hello64", "long", {"-q", "-o", trace})).code == 0);
+  check_refused(ringside_with({"walk", trace, "--at", "1"}), 2, {"exits.rst", "--level walks"});
+  check_refused(ringside_with({"walk"}), 2, {"traces", "-k"});
+  check_refused(ringside_with({"walk", trace, "-k", teaching(), "--address", "0"}), 2, {"traces", "-k"});
+  check_refused(ringside_with(walk_guest({})), 2, {"--address"});
+  check_refused(ringside_with(walk_guest({"--address", "0x104000", "--at", "5"})), 2, {"--at", "--until-marker"});
+  check_refused(ringside_with(walk_guest({"--address", "0x8000000000000000"})), 2, {"0x8000000000000000", "canonical"});
+  check_refused(ringside_with(walk_guest({"--address", "somewhere"})), 2, {"somewhere", "--address"});
+  check_refused(ringside_with(walk_guest({"--address", "0x104000", "--access", "jump"})), 2, {"jump", "fetch"});
+  check_refused(ringside_with(walk_guest({"--address", "0x104000", "--machine", "kvm"})), 2, {"kvm", "model"});
+  check_refused(ringside_with(run_flat("hello64", "long", {"-q", "-o", trace, "--level", "instructions"})), 2, {"instructions", "--level walks"});
+  check_refused(ringside_with(run_flat("hello64", "long", {"--until-marker", "0x100000000"})), 2, {"--until-marker", "4294967296"});
+  const Outcome unwritable = ringside_with(walk_guest({"--address", "0x104000", "--technique", "native", "--svg", folder.path("no/such/walk.svg")}));
+  CHECK(unwritable.code == 5);
+  CHECK(unwritable.err.find("walk.svg") != std::string::npos);
+}
+
+TEST_CASE("a run that ends at a marker") {
+  const Outcome outcome = ringside_with({"run", "-k", teaching(), "-m", "64M", "--until-marker", "1", "--timeout", "50"});
+  CHECK(outcome.code == 6);
+  CHECK(outcome.err.find("marker") != std::string::npos);
 }
 
 // --- the host's limits -------------------------------------------------------------------------------------------------------
