@@ -65,7 +65,7 @@ class Execution {
     std::optional<vmm::TraceRecorder> trace;
     const std::string host = built_->host();
     if (writer_) trace.emplace(*writer_, vmm::numbering_of(machine()), description(host));
-    Watcher recorder(trace ? static_cast<vmm::Recorder&>(*trace) : nothing, environment_.progress, run_.timing.detailed() ? built_->model() : nullptr);
+    Watcher recorder(trace ? static_cast<vmm::Recorder&>(*trace) : nothing, environment_, run_.timing.detailed() ? built_->model() : nullptr);
     std::optional<StopOnSignals> signals;
     if (environment_.signals == RunEnvironment::Signals::kStopTheRun) signals.emplace(*stop_);
     return vmm::run(machine(), requests_, recorder, options());

@@ -12,6 +12,7 @@
 
 #include "sim/run.h"
 #include "vmm/core/machine.h"
+#include "vmm/core/recorder.h"
 #include "vmm/core/run_outcome.h"
 
 namespace ringside::sim {
@@ -45,6 +46,8 @@ struct RunEnvironment {
   // Called once with the machine as the guest left it.
   std::function<void(vmm::Machine&)> at_end;
   RunProgress* progress = nullptr;
+  // Hears of exits and markers, whether a trace is written or not.
+  vmm::Recorder* listener = nullptr;
   // End the run gracefully at the first SIGINT or SIGTERM. Off in tests that run several.
   enum class Signals : uint8_t { kStopTheRun, kIgnored } signals = Signals::kIgnored;
 };

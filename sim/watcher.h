@@ -11,12 +11,14 @@ namespace ringside::sim {
 class Watcher final : public vmm::Recorder {
  public:
   // `timed`: the modelled machine of a run that may be in detailed mode, or null.
-  Watcher(vmm::Recorder& behind, RunProgress* progress, vmm::ModelMachine* timed) : behind_(behind), progress_(progress), timed_(timed) {}
+  Watcher(vmm::Recorder& behind, const RunEnvironment& environment, vmm::ModelMachine* timed)
+      : behind_(behind), progress_(environment.progress), listener_(environment.listener), timed_(timed) {}
 
   void on_run_start(Cycles time) override { behind_.on_run_start(time); }
   void on_run_end(Cycles time, const vmm::RunOutcome& outcome) override { behind_.on_run_end(time, outcome); }
   void on_exit(const vmm::Exit& exit) override {
     if (progress_) progress_->exits.fetch_add(1, std::memory_order_relaxed);
+    if (listener_) listener_->on_exit(exit);
     behind_.on_exit(exit);
   }
   void on_entry(unsigned vcpu, Cycles time, Cycles monitor_time) override { behind_.on_entry(vcpu, time, monitor_time); }
@@ -26,6 +28,7 @@ class Watcher final : public vmm::Recorder {
   // The cycles up to the marker stand before it in the trace; the machine may change its mode at it.
   void on_marker(unsigned vcpu, Cycles time, uint32_t value) override {
     if (timed_) behind_.on_counters(time, timed_->cycle_counters());
+    if (listener_) listener_->on_marker(vcpu, time, value);
     behind_.on_marker(vcpu, time, value);
     if (timed_) timed_->hardware().marker_written(value);
   }
@@ -35,6 +38,7 @@ class Watcher final : public vmm::Recorder {
  private:
   vmm::Recorder& behind_;
   RunProgress* progress_;
+  vmm::Recorder* listener_;  // only of exits and markers
   vmm::ModelMachine* timed_;
 };
 

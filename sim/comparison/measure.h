@@ -1,0 +1,48 @@
+// Measures one workload of the teaching kernel under one subject: time and exits per operation, between the two markers the guest writes. The
+// price of markers and of entering the measured part falls out by measuring twice with different counts. On the model cycles of detailed mode,
+// on kvm nanoseconds of the host's clock. Called by `ringside compare` and the experiment `techniques`.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hwmodel/cost/profile.h"
+#include "sim/comparison/subject.h"
+#include "traces/base/result.h"
+#include "traces/schema/exit_reason.h"
+
+namespace ringside::sim {
+
+// What a workload does and how often it is done in one measurement.
+struct WorkloadFacts {
+  std::string_view name;
+  uint64_t count;             // on the model
+  uint64_t count_kvm;         // fewer: a host may interpret the kernel
+  std::string_view meaning;   // catalogue key
+};
+std::vector<WorkloadFacts> comparable_workloads();
+Result<WorkloadFacts> find_workload(std::string_view name);
+
+struct MeasureOptions {
+  hw::CostProfile profile;      // what cycles of the model cost
+  unsigned repeats = 3;         // where time is real; the model needs one
+  std::string kernel, pv_kernel;// "": those that were built with the program
+  uint64_t count = 0;           // 0: the workload's own
+  bool adaptive = true;         // technique bt: retranslate what keeps trapping
+};
+
+struct Measured {
+  std::string reason;           // why there is nothing, in a sentence; "" where there is
+  std::string_view unit = "cycles";
+  double median = 0, low = 0, high = 0;        // of one operation
+  double exits = 0;                            // of one operation
+  std::map<traces::ExitReason, double> by_cause;  // likewise
+};
+
+// Errors are those of the request. A subject that cannot run here, or whose guest ends badly, is a Measured with its reason.
+Result<Measured> measure(const Subject& subject, const WorkloadFacts& workload, const MeasureOptions& options);
+
+}  // namespace ringside::sim
