@@ -82,22 +82,26 @@ Result<std::unique_ptr<BuiltMachine>> build_interpreter(const hw::MachineConfig&
   return std::make_unique<BuiltModel>(std::move(machine));
 }
 
+void set_deprivileged(vmm::DeprivilegedOptions& options, const Run& run, const hw::MachineConfig& config) {
+  options.machine = config;
+  if (run.timing.host) options.host = *run.timing.host;
+  if (run.monitor_memory) options.monitor_bytes = *run.monitor_memory;
+}
+
 Result<std::unique_ptr<BuiltMachine>> build_model(const Run& run) {
   hw::MachineConfig config{.memory_bytes = run.memory, .monitor_bytes = 0, .cpus = 1, .seed = run.seed};
   if (run.timing.uses_profile()) config.costs = BOOST_OUTCOME_TRYX(load_cost_profile(run.timing));
   if (run.technique == "emulate") return build_interpreter(config, vmm::EmulateOn::kModel);
   if (run.technique == "trap") {
     vmm::DeprivilegedOptions options;
-    options.machine = config;
+    set_deprivileged(options, run, config);
     options.sensitive = run.isa == "strict" ? hw::SensitiveTraps::kStrict : hw::SensitiveTraps::kObserve;
-    if (run.monitor_memory) options.monitor_bytes = *run.monitor_memory;
     auto deprivileged = BOOST_OUTCOME_TRYX(vmm::create_deprivileged_machine(options));
     return std::make_unique<BuiltModel>(std::move(deprivileged));
   }
   if (run.technique == "bt") {
     vmm::BtOptions options;
-    options.machine = config;
-    if (run.monitor_memory) options.monitor_bytes = *run.monitor_memory;
+    set_deprivileged(options, run, config);
     auto translated = BOOST_OUTCOME_TRYX(vmm::create_bt_machine(options));
     return std::make_unique<BuiltModel>(std::move(translated));
   }

@@ -83,7 +83,7 @@ Result<void> check_timing(const Run& run) {
   if (t.from && t.until && t.from->at == At::kInstructions && t.until->at == At::kInstructions && t.until->value <= t.from->value)
     return refuse(text::tr("sim.validate.until_before_from", to_text(*t.until), to_text(*t.from)));
   if (run.nested_leaf && run.paging != "nested") return refuse(text::tr("sim.validate.leaf_without_nested", run.paging));
-  if (t.host && (run.technique != "hw" || run.machine != "model")) return refuse(text::tr("sim.validate.host_without_hw", run.technique, run.machine));
+  if (t.host && ((run.technique != "hw" && !is_deprivileged(run)) || run.machine != "model")) return refuse(text::tr("sim.validate.host_without_hw", run.technique, run.machine));
   return success();
 }
 

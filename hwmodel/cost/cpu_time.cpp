@@ -11,16 +11,16 @@ void CpuTime::set_mode(TimeMode mode, Cycles now) {
   charging_ = mode == TimeMode::kDetailed ? Charging::kAll : Charging::kNothing;
 }
 
-void CpuTime::begin_emulation(Cycles now) {
+void CpuTime::begin_emulation(Cycles now, EmulatedDevices devices) {
   if (charging_ != Charging::kAll) return;
-  charging_ = Charging::kDevices;
+  charging_ = devices == EmulatedDevices::kReal ? Charging::kDevices : Charging::kEmulation;
   emulation_began_ = now;
   emulation_accounted_ = account_.sum();
 }
 
 // The emulated instruction was counted and took its one cycle: the monitor's.
 void CpuTime::end_emulation(Cycles now) {
-  if (charging_ != Charging::kDevices) return;
+  if (charging_ != Charging::kDevices && charging_ != Charging::kEmulation) return;
   charging_ = Charging::kAll;
   account_.charge(CycleCategory::kMonitorEmulate, (now - emulation_began_) - (account_.sum() - emulation_accounted_));
 }

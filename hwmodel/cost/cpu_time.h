@@ -16,6 +16,10 @@ enum class TimeMode : uint8_t {
   kDetailed,  // timed by the cost profile
 };
 
+// What an emulated instruction's device access reaches: hardware behind the bus, or a device the monitor itself plays, whose work is part of
+// the emulator's price.
+enum class EmulatedDevices : uint8_t { kReal, kVirtual };
+
 class CpuTime {
  public:
   void set_costs(const CostTable& costs) { costs_ = costs; }
@@ -65,8 +69,8 @@ class CpuTime {
   }
 
   // Between the two the monitor's emulator runs an instruction for the guest: that instruction and its walks are part of the
-  // emulator's price (Primitive::kEmulateInstruction), so only device accesses are charged on their own.
-  void begin_emulation(Cycles now);
+  // emulator's price (Primitive::kEmulateInstruction), so only accesses to real devices are charged on their own.
+  void begin_emulation(Cycles now, EmulatedDevices devices = EmulatedDevices::kReal);
   void end_emulation(Cycles now);
 
   const CycleAccount& account() const { return account_; }
@@ -75,7 +79,7 @@ class CpuTime {
   void assert_balances([[maybe_unused]] Cycles now) const { account_.assert_balances(detailed_time(now)); }
 
  private:
-  enum class Charging : uint8_t { kNothing, kDevices, kAll };
+  enum class Charging : uint8_t { kNothing, kEmulation, kDevices, kAll };
   // Nothing of an interpreted guest runs by itself: all of it is the monitor's work.
   CycleCategory done_by(CycleCategory category) const {
     const bool guest = category == CycleCategory::kGuestUser || category == CycleCategory::kGuestKernel;

@@ -175,10 +175,10 @@ Stop Machine::step(unsigned i) {
   return stop;
 }
 
-void Machine::reply(unsigned i, uint64_t value) {
+void Machine::reply(unsigned i, uint64_t value, EmulatedDevices devices) {
   Cpu& cpu = *cpus_[i];
   IoReplies& replies = cpu.replies;
-  cpu.time.charge(Primitive::kDeviceAccess);
+  if (devices == EmulatedDevices::kReal) cpu.time.charge(Primitive::kDeviceAccess);
   if (replies.count == IoReplies::kMax) return;
   IoReplies::Entry entry{};
   entry.value = value;

@@ -71,7 +71,7 @@ class Machine {
   // HLT of a guest whose monitor waits for it: modelled time jumps to the next timer event, which then fires. False: nothing is armed.
   bool wait_for_timer(unsigned i);
   // Answers the last StopPort or StopMmio of CPU `i`; the next run() re-executes the instruction with it.
-  void reply(unsigned i, uint64_t value);
+  void reply(unsigned i, uint64_t value, EmulatedDevices devices = EmulatedDevices::kReal);
   // run() returns (StopNone) after each skipped idle period, so that a caller who paces the machine by a real clock can wait.
   void return_after_idle() { return_after_idle_ = true; }
   // Makes run() return between blocks soon (from any thread or a signal handler); harmless when nothing runs.

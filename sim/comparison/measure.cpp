@@ -67,6 +67,7 @@ Run run_of(const Subject& subject, const WorkloadFacts& workload, const MeasureO
     run.timing.mode = hw::TimeMode::kDetailed;
     run.timing.profile = options.profile;
     run.bounds.instructions = 2'000'000'000;
+    if (subject.technique == "hw" || subject.technique == "trap" || subject.technique == "bt") run.timing.host = options.host;
   }
   return run;
 }

@@ -13,6 +13,7 @@
 #include "sim/comparison/subject.h"
 #include "traces/base/result.h"
 #include "traces/schema/exit_reason.h"
+#include "vmm/core/host_kind.h"
 
 namespace ringside::sim {
 
@@ -31,7 +32,8 @@ struct MeasureOptions {
   unsigned repeats = 3;         // where time is real; the model needs one
   std::string kernel, pv_kernel;// "": those that were built with the program
   uint64_t count = 0;           // 0: the workload's own
-  bool adaptive = true;         // technique bt: retranslate what keeps trapping
+  // Of techniques on the model that have a monitor. Type 1 in the comparison of Adams and Agesen: their monitors play the devices themselves.
+  vmm::HostKind host = vmm::HostKind::kType1;
 };
 
 struct Measured {

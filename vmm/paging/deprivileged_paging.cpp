@@ -94,6 +94,7 @@ FaultAction DeprivilegedPaging::resolve() {
   const GuestWalk& walk = walker_.walk(guest_, access_);
   if (!walk.ok) {
     ++injected_;
+    report_.step(PagingOperation::kGuestFault, {.address = access_.linear});
     details_.error = walk.error;
     return FaultAction::kInjectFault;
   }
@@ -101,6 +102,7 @@ FaultAction DeprivilegedPaging::resolve() {
   details_.guest_physical = walk.guest_physical;
   if (!ram_.has_page(walk.guest_physical)) {
     ++device_accesses_;
+    report_.step(PagingOperation::kDevice, {.address = walk.guest_physical});
     return FaultAction::kDevice;
   }
   if (in_monitor_part(access_.linear)) move_monitor_part();
@@ -109,6 +111,7 @@ FaultAction DeprivilegedPaging::resolve() {
   bool emulate = false;
   if (write && tables_.is_protected(page)) {
     ++write_faults_;
+    report_.step(PagingOperation::kWriteFault, {.address = access_.linear, .table = page});
     emulate = !tables_.unprotect(page);
   }
   if (write && tables_.is_traced(page)) emulate = true;
@@ -116,6 +119,7 @@ FaultAction DeprivilegedPaging::resolve() {
   const ShadowTables::Filled filled = tables_.fill(walk, access_.linear, ShadowTables::Leaf::kAsGuest);
   if (!write || (filled == ShadowTables::Filled::kWritable && !emulate)) return FaultAction::kResume;
   ++emulated_writes_;
+  report_.step(PagingOperation::kEmulatedWrite, {.address = access_.linear, .table = page});
   return FaultAction::kEmulate;
 }
 
@@ -161,12 +165,14 @@ void DeprivilegedPaging::after_emulation() {
   const bool mode = ((before.cr0 ^ now.cr0) & kPagingCr0) || ((before.cr4 ^ now.cr4) & kPagingCr4) || before.efer != now.efer;
   const bool root = before.cr3 != now.cr3;
   root_loads_ += root;
+  if (root) report_.step(PagingOperation::kRootLoad, {.address = now.cr3, .table = page_of(now.cr3)});
   if (mode || root || before.flushes_all != now.flushes_all) {
     ++invalidations_;
     tables_.sync_all();
     tables_.flush_all_later();
   } else if (now.flushes_page - before.flushes_page == 1) {
     ++invalidations_;
+    report_.step(PagingOperation::kInvalidate, {.address = guest_.mmu.last_flushed_page});
     tables_.sync_page(guest_.mmu.last_flushed_page);
     tables_.flush_page_later(guest_.mmu.last_flushed_page);
   } else if (now.flushes_page != before.flushes_page) {

@@ -46,6 +46,12 @@ class DeprivilegedPaging final : public hw::StoreWatcher {
   void trace_page(uint64_t page, bool on);
   void set_trace_hook(std::function<void(uint64_t address)> hook) { trace_hook_ = std::move(hook); }
 
+  // Tells `observer` of every step from now on; null: nobody.
+  void set_observer(PagingObserver* observer) {
+    report_.to(observer);
+    tables_.set_observer(observer);
+  }
+
   RingFlush take_flush() { return tables_.take_flush(); }
   // Stores of the guest to protected or traced pages that the virtual processor was made to do.
   uint64_t emulated_writes() const { return emulated_writes_; }
@@ -71,6 +77,7 @@ class DeprivilegedPaging final : public hw::StoreWatcher {
   GuestWalker walker_;
   std::unique_ptr<MonitorPart> part_;
   ShadowTables tables_;
+  PagingReport report_;
   FaultingAccess access_;
   FaultDetails details_;
   Seen seen_;

@@ -431,7 +431,12 @@ void ShadowTables::flush(Cpu& cpu) {
 
 RingFlush ShadowTables::take_flush() {
   RingFlush flush{.all = pending_.all || pending_.nested, .pages = std::move(pending_.pages), .edits = std::move(pending_.edits)};
-  ++(flush.all ? counters_.flushes_all : counters_.flushes_page);
+  if (flush.all) {
+    ++counters_.flushes_all;
+    report_.flush(traces::FlushCause::kShadowEdit, 0);
+  }
+  for (const uint64_t linear : flush.pages) report_.flush(traces::FlushCause::kShadowEdit, linear);
+  counters_.flushes_page += flush.pages.size();
   pending_ = {};
   return flush;
 }

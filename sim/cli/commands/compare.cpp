@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "sim/cli/choice.h"
 #include "sim/cli/command.h"
 #include "sim/cli/progress.h"
 #include "sim/cli/table.h"
@@ -15,6 +16,7 @@ namespace ringside::cli {
 namespace {
 
 constexpr unsigned kMostRepeats = 100;
+constexpr Choice<vmm::HostKind> kHosts[] = {{"type1", vmm::HostKind::kType1}, {"type2", vmm::HostKind::kType2}};
 
 // "IO_INSTRUCTION 1.00, PAGE_FAULT 0.02": the most frequent first.
 std::string causes_text(const sim::Measured& measured) {
@@ -39,6 +41,7 @@ class CompareCommand final : public Command {
     parser.add_option("--repeats", options_.repeats, text::tr("cli.compare.repeats"))->type_name("N")->capture_default_str()->check(CLI::Range(1u, kMostRepeats));
     parser.add_option("-n,--count", options_.count, text::tr("cli.compare.count"))->type_name("N")->check(CLI::Range(uint64_t{0}, uint64_t{1} << 32));
     parser.add_option("--cost-profile", profile_, text::tr("cli.compare.profile"))->type_name("NAME|FILE")->capture_default_str();
+    parser.add_option("--host", host_, text::tr("cli.compare.host"))->type_name(choice_names<vmm::HostKind>(kHosts, "|"))->capture_default_str();
     parser.add_option("-k,--kernel", options_.kernel, text::tr("cli.compare.kernel"))->type_name("FILE");
     parser.add_option("--pv-kernel", options_.pv_kernel, text::tr("cli.compare.pv_kernel"))->type_name("FILE");
     parser.add_flag("--json", json_, text::tr("cli.json"));
@@ -48,6 +51,7 @@ class CompareCommand final : public Command {
   Result<ExitCode> run(Context& context) override {
     const sim::WorkloadFacts workload = BOOST_OUTCOME_TRYX(sim::find_workload(workload_));
     options_.profile = BOOST_OUTCOME_TRYX(hw::load_cost_profile(profile_));
+    BOOST_OUTCOME_TRYV(parse_choice<vmm::HostKind>(options_.host, "--host", host_, kHosts));
     const std::vector<sim::Subject> subjects = BOOST_OUTCOME_TRYX(chosen());
     std::vector<sim::Measured> all;
     {
@@ -102,7 +106,7 @@ class CompareCommand final : public Command {
     table.print(context.out);
   }
 
-  std::string workload_, machine_, profile_{hw::kDefaultCostProfile};
+  std::string workload_, machine_, host_ = "type1", profile_{hw::kDefaultCostProfile};
   std::vector<std::string> subjects_;
   sim::MeasureOptions options_;
   bool json_ = false;

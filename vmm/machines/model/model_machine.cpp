@@ -99,7 +99,7 @@ Result<void> ModelVcpu::set_registers(const Registers& registers) {
 void ModelVcpu::answer(const PortExit& exit) {
   uint32_t value = 0;
   std::memcpy(&value, exit.data.data(), std::min<size_t>(exit.data.size(), sizeof value));
-  machine_.reply(index_, value);
+  machine_.reply(index_, value, devices());
 }
 
 Result<void> ModelVcpu::inject(const Injection& injection) {

@@ -25,7 +25,7 @@ class ModelVcpu : public Vcpu {
   Result<Registers> registers() override { return registers_of(cpu()); }
   Result<void> set_registers(const Registers& registers) override;
   void answer(const PortExit& exit) override;
-  void answer(const MmioExit& exit) override { machine_.reply(index_, exit.value); }
+  void answer(const MmioExit& exit) override { machine_.reply(index_, exit.value, devices()); }
   void answer(const HypercallExit&) override {}  // the modelled CPU has no hypercall exit outside VMX
   void answer(const MsrExit&) override {}        // unknown MSRs fault inside the machine
   Result<void> inject(const Injection& injection) override;
@@ -46,6 +46,8 @@ class ModelVcpu : public Vcpu {
   virtual void watch_paging(PagingObserver* /*observer*/) {}
 
  protected:
+  // What the guest's device accesses reach, for their price.
+  virtual hw::EmulatedDevices devices() const { return hw::EmulatedDevices::kReal; }
   hw::Cpu& cpu() const { return machine_.cpu(index_); }
   ExitCause cause_of(const hw::Stop& stop, const RunBounds& bounds);
   ExitInfo info_of(const hw::Stop& stop, Cycles entered) const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "hwmodel/exec/run.h"
+#include "hwmodel/mmu/walker.h"
 #include "traces/base/text.h"
 
 namespace ringside::vmm {
@@ -42,6 +43,9 @@ ModelRingCpu::ModelRingCpu(PhysicalMemory& memory, CodeCache& code, Cpu& guest, 
   cpu_.tr.limit = 0;         // no I/O permission bitmap: ports trap
   cpu_.ldtr.rights = access_rights::kUnusable;
   controls_.root = ~0ull;    // loaded at the first entry
+  TranslationRegime regime;
+  regime.table = TableKind::kShadow;  // CR3 is the monitor's
+  cpu_.mmu.set_regime(regime);
 }
 
 void ModelRingCpu::load_controls(const RingControls& controls) {

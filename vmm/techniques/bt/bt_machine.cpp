@@ -5,9 +5,7 @@
 namespace ringside::vmm {
 
 Result<std::unique_ptr<ModelMachine>> create_bt_machine(const BtOptions& options) {
-  DeprivilegedOptions below;
-  below.machine = options.machine;
-  below.monitor_bytes = options.monitor_bytes;
+  DeprivilegedOptions below = options;
   below.code = TranslatedCode::kMapped;
   below.make_kernel = [engine = options.engine](hw::Machine& machine, DeprivilegedPaging& paging) -> std::unique_ptr<KernelCode> {
     return std::make_unique<bt::BtKernel>(machine, 0, paging, engine);

@@ -6,9 +6,7 @@
 
 namespace ringside::vmm {
 
-struct BtOptions {
-  hw::MachineConfig machine;                // monitor_bytes is set from monitor_bytes below
-  uint64_t monitor_bytes = 128ull << 20;    // cap of all that the monitor keeps: shadow tables and the translation cache
+struct BtOptions : DeprivilegedOptions {  // `code` and `make_kernel` are set here
   bt::EngineOptions engine;
 };
 

@@ -9,6 +9,7 @@ namespace {
 
 Result<DeprivilegedVcpu::Parts> make_parts(hw::Machine& machine, unsigned index, const DeprivilegedOptions& options) {
   DeprivilegedVcpu::Parts parts;
+  parts.host = options.host;
   hw::Cpu& guest = machine.cpu(index);
   parts.pool = std::make_unique<MonitorMemory>(machine.memory(), HostPhysical(hw::PhysicalMemory::kMonitorStart), machine.memory().monitor_size());
   auto paging = DeprivilegedPaging::create(*parts.pool, guest, options.code, options.edits);

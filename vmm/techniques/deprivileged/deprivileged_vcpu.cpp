@@ -44,7 +44,7 @@ void DeprivilegedVcpu::interrupt() noexcept {
 
 std::vector<NamedCounter> DeprivilegedVcpu::technique_counters() const {
   std::vector<NamedCounter> all{{"traps", traps_}, {"emulated_instructions", emulated_}, {"injected_events", injected_}, {"mode_switches", switches_},
-                                {"interpreted_instructions", interpreted_}};
+                                {"interpreted_instructions", interpreted_}, {"host_switches", host_switches_}};
   for (const auto& more : {parts_.paging->counters(), parts_.kernel->counters(), parts_.ring->counters()}) all.insert(all.end(), more.begin(), more.end());
   return all;
 }
@@ -149,7 +149,8 @@ DeprivilegedVcpu::Turn DeprivilegedVcpu::enter_guest(const RunBounds& bounds) {
   c.counters.instructions += parts_.ring->instructions() - counted;
   const KernelCode::Then then = kernel ? parts_.kernel->leave(c, context, event.value()) : KernelCode::Then::kTrap;
   take_context(before, context);
-  if (!std::holds_alternative<RingInterrupted>(event.value())) charge_trap();
+  if (then != KernelCode::Then::kTrap) machine_.charge(Primitive::kCallout);
+  else if (!std::holds_alternative<RingInterrupted>(event.value())) charge_trap();
   machine_.clock().run_due(machine_.now());
   switch (then) {
     case KernelCode::Then::kResume: return std::nullopt;
@@ -246,20 +247,18 @@ DeprivilegedVcpu::Turn DeprivilegedVcpu::dispatch(const RingEvent& event, const 
 }
 
 // The instruction is the virtual processor's to do: a port access or device access of it is the exit, else the trap.
-DeprivilegedVcpu::Turn DeprivilegedVcpu::trapped(const TrapExit& trap, const RunBounds& bounds) {
+DeprivilegedVcpu::Turn DeprivilegedVcpu::trapped(const TrapExit& trap, const RunBounds& bounds, Service service) {
   ++traps_;
   Exit exit{trap, info_of(StopNone{}, entered_)};
   exit.info.raw_reason = trap.vector;
-  const Stop stop = emulate();
+  const Stop stop = emulate(service);
   const bool told = std::holds_alternative<StopNone>(stop) || std::holds_alternative<StopHalt>(stop);
   if (!told) exit.cause = cause_of(stop, bounds);
   return exit;
 }
 
 DeprivilegedVcpu::Turn DeprivilegedVcpu::callout(const RunBounds& bounds) {
-  const ExitInfo info = info_of(StopNone{}, entered_);
-  (void)info;
-  return trapped(TrapExit{.reason = traces::ExitReason::kCallout}, bounds);
+  return trapped(TrapExit{.reason = traces::ExitReason::kCallout}, bounds, Service::kCallout);
 }
 
 // General protection and its kin may mean that the instruction needs privilege: the virtual processor knows. All other exceptions are the guest's.
@@ -318,18 +317,22 @@ DeprivilegedVcpu::Turn DeprivilegedVcpu::interrupted(const RunBounds& bounds) {
 }
 
 // One instruction by the virtual processor. The answer of a device is waited for: the next run() comes back here.
-Stop DeprivilegedVcpu::emulate() {
+Stop DeprivilegedVcpu::emulate(Service service) {
   Cpu& c = cpu();
   if (!emulating_) {
     ++emulated_;
-    machine_.charge(Primitive::kEmulateInstruction);
-    ExitInfo info = info_of(StopNone{}, entered_);
+    if (service == Service::kTrap) machine_.charge(Primitive::kEmulateInstruction);
+    const ExitInfo info = info_of(StopNone{}, entered_);
     if (fpu_in_ring_ && uses_fpu(bytes_of(info), code_bits(c))) (void)fpu_to_guest();
   }
-  c.time.begin_emulation(c.now());
+  c.time.begin_emulation(c.now(), EmulatedDevices::kVirtual);
   const Stop stop = machine_.step(index_);
   c.time.end_emulation(c.now());
   emulating_ = waits_for_device(stop);
+  if (emulating_ && parts_.host == HostKind::kType2) {
+    ++host_switches_;
+    machine_.charge(Primitive::kHostSwitch);
+  }
   if (!emulating_) parts_.paging->after_emulation();
   return stop;
 }

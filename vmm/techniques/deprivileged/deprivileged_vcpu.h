@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 
+#include "vmm/core/host_kind.h"
 #include "vmm/core/ring_cpu.h"
 #include "vmm/machines/model/model_machine.h"
 #include "vmm/paging/deprivileged_paging.h"
@@ -30,6 +31,7 @@ class DeprivilegedVcpu final : public ModelVcpu {
     std::unique_ptr<RingCpu> ring;
     std::unique_ptr<KernelCode> kernel;
     std::unique_ptr<SensitiveWatch> watch;  // null: nothing is observed
+    HostKind host = HostKind::kType2;
   };
   DeprivilegedVcpu(hw::Machine& machine, unsigned index, Parts parts);
   ~DeprivilegedVcpu() override;
@@ -39,7 +41,11 @@ class DeprivilegedVcpu final : public ModelVcpu {
   void interrupt() noexcept override;
   std::vector<NamedCounter> technique_counters() const override;
   void observe(hw::Observer* observer) override;
+  void watch_paging(PagingObserver* observer) override { parts_.paging->set_observer(observer); }
   std::vector<std::string> findings() const override;
+
+ protected:
+  hw::EmulatedDevices devices() const override { return hw::EmulatedDevices::kVirtual; }
 
  private:
   // What one step of the loop came to: an exit to tell, or nothing.
@@ -65,10 +71,13 @@ class DeprivilegedVcpu final : public ModelVcpu {
   Turn exception(const RingException& event, const RunBounds& bounds);
   Turn page_fault(const RingException& event, const RunBounds& bounds);
   Turn interrupted(const RunBounds& bounds);
-  Turn trapped(const TrapExit& trap, const RunBounds& bounds);
+  // What made the virtual processor do an instruction: a trap, whose instruction must be fetched and decoded first, or a call-out of translated
+  // code, which was made for that instruction (its price is Primitive::kCallout).
+  enum class Service : uint8_t { kTrap, kCallout };
+  Turn trapped(const TrapExit& trap, const RunBounds& bounds, Service service = Service::kTrap);
   Turn callout(const RunBounds& bounds);
   Turn inject(const TrapExit& trap, const hw::PendingEvent& event);
-  hw::Stop emulate();
+  hw::Stop emulate(Service service = Service::kTrap);
 
   Parts parts_;
   Cycles entered_;           // when run() was called
@@ -76,7 +85,7 @@ class DeprivilegedVcpu final : public ModelVcpu {
   bool fpu_in_ring_ = false; // x87 and SSE registers are in the RingCpu, else in the virtual processor
   uint8_t last_cpl_ = 0;
   uint16_t shown_descriptors_ = 0;  // bytes of the guest's descriptor table the processor below has now
-  uint64_t traps_ = 0, emulated_ = 0, injected_ = 0, switches_ = 0, interpreted_ = 0;
+  uint64_t host_switches_ = 0, traps_ = 0, emulated_ = 0, injected_ = 0, switches_ = 0, interpreted_ = 0;
 };
 
 }  // namespace ringside::vmm

@@ -11,14 +11,11 @@
 
 #include "hwmodel/vmx/non_root.h"
 #include "vmm/machines/model/model_machine.h"
+#include "vmm/core/host_kind.h"
 #include "vmm/paging/guest_paging.h"
 #include "vmm/paging/monitor_memory.h"
 
 namespace ringside::vmm {
-
-// Where the monitor lives. What it does about an exit is the same; a device outside the controllers belongs to a user process of a type 2
-// monitor's host, and the access goes there and back (Primitive::kHostSwitch).
-enum class HostKind : uint8_t { kType1, kType2 };
 
 class HwVcpu final : public ModelVcpu {
  public:
