@@ -84,6 +84,7 @@ Result<std::unique_ptr<BuiltMachine>> build_interpreter(const hw::MachineConfig&
 
 void set_deprivileged(vmm::DeprivilegedOptions& options, const Run& run, const hw::MachineConfig& config) {
   options.machine = config;
+  options.table_writes = run.table_writes.value_or(run.technique == "bt" ? vmm::TableWrites::kTraced : vmm::TableWrites::kUnsync);
   if (run.timing.host) options.host = *run.timing.host;
   if (run.monitor_memory) options.monitor_bytes = *run.monitor_memory;
 }
@@ -102,6 +103,7 @@ Result<std::unique_ptr<BuiltMachine>> build_model(const Run& run) {
   if (run.technique == "bt") {
     vmm::BtOptions options;
     set_deprivileged(options, run, config);
+    options.engine.adaptive = run.adaptive;
     auto translated = BOOST_OUTCOME_TRYX(vmm::create_bt_machine(options));
     return std::make_unique<BuiltModel>(std::move(translated));
   }

@@ -11,6 +11,8 @@
 #include "traces/schema/event_kinds.h"
 #include "vmm/boot/guest_image.h"
 #include "vmm/paging/nested_tables.h"
+#include "vmm/paging/shadow_tables.h"
+#include "vmm/techniques/bt/engine.h"
 
 namespace ringside::sim {
 
@@ -39,6 +41,8 @@ struct Run {
   uint64_t memory = 256ull << 20;  // bytes of RAM
   std::optional<uint64_t> monitor_memory;  // cap of the monitor's shadow and nested tables, in bytes; none: the technique's default
   std::string isa = "x86";         // of the model: x86 as built, or "strict", where every sensitive instruction traps
+  std::optional<vmm::TableWrites> table_writes;  // of deprivileged guests; none: unsync for trap, traced for bt
+  vmm::bt::Adaptive adaptive = vmm::bt::Adaptive::kOn;  // technique bt: whether what keeps trapping is translated anew
   uint64_t seed = 0;               // of everything random in the run (RDRAND, boot entropy)
   std::string workload;            // a name for what the guest does, for comparing traces; not interpreted
   Timing timing;

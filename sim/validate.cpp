@@ -37,6 +37,8 @@ Result<void> check_combination(const Run& run) {
   if (hw && model && run.paging == "none") return refuse(text::tr("sim.validate.hw_needs_paging"));
   if (hw && !model && run.paging != "none") return refuse(text::tr("sim.validate.kvm_paging", run.paging));
   if (run.isa != "x86" && run.isa != "strict") return refuse(text::tr("sim.validate.isa", run.isa));
+  if (run.table_writes && !is_deprivileged(run)) return refuse(text::tr("sim.validate.table_writes", run.technique));
+  if (run.adaptive == vmm::bt::Adaptive::kOff && run.technique != "bt") return refuse(text::tr("sim.validate.adaptive", run.technique));
   if (run.isa == "strict" && (!model || run.technique == "hw")) return refuse(text::tr("sim.validate.isa_strict", run.machine, run.technique));
   if (is_deprivileged(run) && run.paging != "shadow") return refuse(text::tr("sim.validate.trap_needs_shadow", run.technique));
   if (!hw && !is_deprivileged(run) && run.paging != "none") return refuse(text::tr("sim.validate.paging_needs_hw", run.paging, run.technique));

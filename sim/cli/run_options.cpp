@@ -20,6 +20,8 @@ constexpr Choice<vmm::StartMode> kStartModes[] = {
 
 constexpr Choice<std::optional<hw::TimeMode>> kModes[] = {{"fast", hw::TimeMode::kFast}, {"detailed", hw::TimeMode::kDetailed}};
 constexpr Choice<std::optional<vmm::HostKind>> kHosts[] = {{"type1", vmm::HostKind::kType1}, {"type2", vmm::HostKind::kType2}};
+constexpr Choice<vmm::TableWrites> kTableWrites[] = {{"unsync", vmm::TableWrites::kUnsync}, {"traced", vmm::TableWrites::kTraced}};
+constexpr Choice<vmm::bt::Adaptive> kAdaptive[] = {{"on", vmm::bt::Adaptive::kOn}, {"off", vmm::bt::Adaptive::kOff}};
 constexpr Choice<std::optional<vmm::NestedLeaf>> kLeaves[] = {{"4K", vmm::NestedLeaf::k4K}, {"2M", vmm::NestedLeaf::k2M}, {"1G", vmm::NestedLeaf::k1G}};
 constexpr const char* kPoint = "marker:N|instructions:N|symbol:NAME|symbol:ADDRESS";
 
@@ -58,6 +60,8 @@ void RunOptions::describe(CLI::App& parser) {
   option("-m,--memory", memory_, "memory", "SIZE")->group(text::tr("cli.run.group.machine"));
   option("--monitor-memory", monitor_memory_, "monitor_memory", "SIZE")->group(text::tr("cli.run.group.machine"));
   option("--isa", isa_, "isa", "x86|strict")->group(text::tr("cli.run.group.machine"));
+  option("--table-writes", table_writes_, "table_writes", "unsync|traced")->group(text::tr("cli.run.group.machine"));
+  option("--bt-adaptive", adaptive_, "bt_adaptive", "on|off")->group(text::tr("cli.run.group.machine"));
   option("--seed", seed_, "seed", "N")->group(text::tr("cli.run.group.machine"));
   option("--workload", workload_, "workload", "NAME")->group(text::tr("cli.run.group.machine"));
   option("--host", host_, "host", choice_names<std::optional<vmm::HostKind>>(kHosts, "|"))->group(text::tr("cli.run.group.machine"));
@@ -120,6 +124,10 @@ Result<sim::Run> RunOptions::parse() const {
   BOOST_OUTCOME_TRYV(parse_into(run.memory, "--memory", memory_, sim::parse_size));
   BOOST_OUTCOME_TRYV(parse_into(run.monitor_memory, "--monitor-memory", monitor_memory_, sim::parse_size));
   run.isa = isa_;
+  BOOST_OUTCOME_TRYV(parse_choice<vmm::bt::Adaptive>(run.adaptive, "--bt-adaptive", adaptive_, kAdaptive));
+  if (!table_writes_.empty()) {
+    BOOST_OUTCOME_TRYV(parse_choice<vmm::TableWrites>(run.table_writes.emplace(), "--table-writes", table_writes_, kTableWrites));
+  }
   BOOST_OUTCOME_TRYV(parse_into(run.seed, "--seed", seed_, sim::parse_count));
   BOOST_OUTCOME_TRYV(parse_timing(run.timing));
   if (!ept_leaf_.empty()) {

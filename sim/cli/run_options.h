@@ -23,7 +23,7 @@ class RunOptions {
   std::string machine_ = "model", technique_ = "native", paging_ = "none";
   std::string kernel_, initrd_, append_, guest_ = "auto", start_mode_, load_address_, decompress_ = "host";
   std::string mode_, cost_profile_, detailed_from_, detailed_until_, host_, ept_leaf_;
-  std::string memory_ = "256M", isa_ = "x86", monitor_memory_, seed_, workload_, timeout_, max_exits_, max_instructions_, until_marker_;
+  std::string memory_ = "256M", isa_ = "x86", table_writes_, adaptive_ = "on", monitor_memory_, seed_, workload_, timeout_, max_exits_, max_instructions_, until_marker_;
 };
 
 }  // namespace ringside::cli

@@ -49,6 +49,7 @@ struct Once {
   std::string reason;
   double elapsed = 0;
   std::map<traces::ExitReason, uint64_t> exits;
+  std::vector<std::pair<std::string_view, uint64_t>> cycles;  // of the whole run, by category
 };
 
 Run run_of(const Subject& subject, const WorkloadFacts& workload, const MeasureOptions& options, uint64_t count) {
@@ -61,6 +62,7 @@ Run run_of(const Subject& subject, const WorkloadFacts& workload, const MeasureO
   const std::string& given = pv ? options.pv_kernel : options.kernel;
   run.guest.kernel = !given.empty() ? given : std::string(RINGSIDE_BUILT_GUESTS) + (pv ? "/teaching-pv.elf64" : "/teaching.elf64");
   run.guest.command_line = fmt::format("workload={} n={}", workload.name, count);
+  if (subject.technique == "bt") run.adaptive = options.adaptive;
   run.memory = 64ull << 20;
   run.bounds.timeout = std::chrono::seconds(30);
   if (subject.machine == "model") {
@@ -77,10 +79,10 @@ Once once(const Run& run) {
   RunEnvironment environment;
   environment.listener = &listener;
   const auto report = execute(run, environment);
-  if (!report) return {report.error().message, 0, {}};
+  if (!report) return {report.error().message, 0, {}, {}};
   const bool good = report.value().outcome.end == vmm::RunEnd::kDebugExit && report.value().outcome.exit_value == 0;
-  if (!good || !listener.elapsed()) return {text::tr("sim.compare.ended", vmm::sentence(report.value().outcome)), 0, {}};
-  return {.reason = "", .elapsed = static_cast<double>(*listener.elapsed()), .exits = listener.exits()};
+  if (!good || !listener.elapsed()) return {text::tr("sim.compare.ended", vmm::sentence(report.value().outcome)), 0, {}, {}};
+  return {.reason = "", .elapsed = static_cast<double>(*listener.elapsed()), .exits = listener.exits(), .cycles = report.value().cycles};
 }
 
 // Two runs, the second with twice the count: their difference is `count` operations and nothing else.
@@ -95,6 +97,8 @@ Once difference(const Subject& subject, const WorkloadFacts& workload, const Mea
     const uint64_t before = at == first.exits.end() ? 0 : at->second;
     number = number > before ? number - before : 0;
   }
+  for (size_t i = 0; i < second.cycles.size() && i < first.cycles.size(); ++i)
+    second.cycles[i].second -= std::min(second.cycles[i].second, first.cycles[i].second);
   return second;
 }
 
@@ -135,6 +139,9 @@ Result<Measured> measure(const Subject& subject, const WorkloadFacts& workload, 
     times.push_back(std::max(0.0, d.elapsed) / static_cast<double>(count));
     measured.by_cause.clear();
     measured.exits = 0;
+    measured.by_category.clear();
+    for (const auto& [category, cycles] : d.cycles)
+      if (cycles) measured.by_category.emplace_back(category, static_cast<double>(cycles) / static_cast<double>(count));
     for (const auto& [reason, number] : d.exits) {
       if (!number) continue;
       measured.by_cause[reason] = static_cast<double>(number) / static_cast<double>(count);

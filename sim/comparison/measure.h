@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "hwmodel/cost/profile.h"
@@ -14,6 +15,7 @@
 #include "traces/base/result.h"
 #include "traces/schema/exit_reason.h"
 #include "vmm/core/host_kind.h"
+#include "vmm/techniques/bt/engine.h"
 
 namespace ringside::sim {
 
@@ -32,6 +34,7 @@ struct MeasureOptions {
   unsigned repeats = 3;         // where time is real; the model needs one
   std::string kernel, pv_kernel;// "": those that were built with the program
   uint64_t count = 0;           // 0: the workload's own
+  vmm::bt::Adaptive adaptive = vmm::bt::Adaptive::kOn;  // technique bt
   // Of techniques on the model that have a monitor. Type 1 in the comparison of Adams and Agesen: their monitors play the devices themselves.
   vmm::HostKind host = vmm::HostKind::kType1;
 };
@@ -42,6 +45,7 @@ struct Measured {
   double median = 0, low = 0, high = 0;        // of one operation
   double exits = 0;                            // of one operation
   std::map<traces::ExitReason, double> by_cause;  // likewise
+  std::vector<std::pair<std::string_view, double>> by_category;  // cycles of the model by category, in the order of the account
 };
 
 // Errors are those of the request. A subject that cannot run here, or whose guest ends badly, is a Measured with its reason.

@@ -44,6 +44,7 @@ struct Experiment {
   std::string_view question, expected, source;   // catalogue keys
   Result<ExperimentResult> (*run)(const ExperimentOptions&);
   Plot plot = {};
+  std::string (*draw)(const ExperimentResult&) = nullptr;  // another picture, as SVG; null: `plot` says it all
 };
 
 // In alphabetical order of their files.

@@ -91,4 +91,10 @@ std::string to_svg(const ExperimentResult& result, const Plot& plot, const std::
   return out + "</svg>\n";
 }
 
+bool has_picture(const Experiment& experiment) { return experiment.draw || !experiment.plot.x.empty(); }
+
+std::string picture_of(const Experiment& experiment, const ExperimentResult& result) {
+  return experiment.draw ? experiment.draw(result) : to_svg(result, experiment.plot, std::string(experiment.name));
+}
+
 }  // namespace ringside::sim

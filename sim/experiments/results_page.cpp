@@ -39,9 +39,9 @@ Result<ResultsPage> results_page(const ExperimentOptions& options) {
     const auto result = BOOST_OUTCOME_TRYX(experiment.run(options));
     if (result.verdict == Verdict::kNotAsExpected) page.verdict = Verdict::kNotAsExpected;
     std::string picture;
-    if (!experiment.plot.x.empty()) {
+    if (has_picture(experiment)) {
       picture = fmt::format("{}.svg", experiment.name);
-      page.pictures.emplace_back(picture, to_svg(result, experiment.plot, std::string(experiment.name)));
+      page.pictures.emplace_back(picture, picture_of(experiment, result));
     }
     page.markdown += section(experiment, result, picture);
   }

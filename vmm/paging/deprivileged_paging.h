@@ -46,6 +46,7 @@ class DeprivilegedPaging final : public hw::StoreWatcher {
   void trace_page(uint64_t page, bool on);
   void set_trace_hook(std::function<void(uint64_t address)> hook) { trace_hook_ = std::move(hook); }
 
+  void set_table_writes(TableWrites writes) { tables_.set_table_writes(writes); }
   // Tells `observer` of every step from now on; null: nobody.
   void set_observer(PagingObserver* observer) {
     report_.to(observer);

@@ -277,7 +277,7 @@ bool ShadowTables::unprotect(uint64_t page) {
   if (!t) return true;
   const bool leaves_only =
       std::all_of(t->shadows.begin(), t->shadows.end(), [](const ShadowTable* s) { return s->key.level == 1; });
-  if (leaves_only) {
+  if (leaves_only && writes_ == TableWrites::kUnsync) {
     for (ShadowTable* shadow : t->shadows) {
       if (shadow->unsync) continue;
       shadow->unsync = true;
@@ -292,7 +292,7 @@ bool ShadowTables::unprotect(uint64_t page) {
   unsigned writes = ~0u;
   bool current = false;
   for (ShadowTable* shadow : t->shadows) {
-    if (shadow->key.level > 1) writes = std::min(writes, ++shadow->writes);
+    if (shadow->key.level > 1 || writes_ == TableWrites::kTraced) writes = std::min(writes, ++shadow->writes);
     current |= shadow == root_;
   }
   if (writes < kFloodLimit || current) return false;

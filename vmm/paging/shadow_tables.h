@@ -37,6 +37,8 @@ struct ShadowCounters {
   uint64_t flushes_all = 0, flushes_page = 0;
 };
 
+enum class TableWrites : uint8_t { kUnsync, kTraced };
+
 class ShadowTables {
  public:
   // Tables one instruction may need at once: 12 linear pages (see NestedTables), each with four tables of its own below
@@ -95,6 +97,8 @@ class ShadowTables {
   void clear_nested(uint64_t page);
   bool is_nested(uint64_t page) { return pages_.is_nested(page); }
 
+  // Whether the guest may write tables of level 1 unseen until it invalidates (unsync), as at first, or each of its writes is seen.
+  void set_table_writes(TableWrites writes) { writes_ = writes; }
   // For what the guest itself flushed.
   void flush_all_later() { pending_.all = true; }
   void flush_page_later(uint64_t linear) { pending_.pages.push_back(linear); }
@@ -175,6 +179,7 @@ class ShadowTables {
     std::vector<TableEdit> edits;
   } pending_;
   bool keeps_edits_ = false;
+  TableWrites writes_ = TableWrites::kUnsync;
   OnTraced on_traced_;
   uint64_t guest_root_ = 0;
   struct {

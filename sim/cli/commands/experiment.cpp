@@ -80,8 +80,8 @@ class ExperimentCommand final : public Command {
       BOOST_OUTCOME_TRYV(write_csv(context, result));
     }
     if (!svg_.empty()) {
-      if (experiment.plot.x.empty()) return fail(ExitCode::kUsage, text::tr("sim.experiment.no_picture", experiment.name));
-      BOOST_OUTCOME_TRYV(write_file(svg_, sim::to_svg(result, experiment.plot, std::string(experiment.name))));
+      if (!sim::has_picture(experiment)) return fail(ExitCode::kUsage, text::tr("sim.experiment.no_picture", experiment.name));
+      BOOST_OUTCOME_TRYV(write_file(svg_, sim::picture_of(experiment, result)));
     }
     if (json_) context.out << json_of(experiment, result).dump(2) << '\n';
     else if (csv_ != "-") print(context.out, experiment, result);

@@ -16,7 +16,7 @@
 namespace ringside::sim {
 namespace {
 
-constexpr const char* kEarly = "early-vtx";
+constexpr const char *kEarly = "early-vtx", *kModern = "modern";
 
 // Of one profile on the model, by workload and technique/paging.
 using Medians = std::map<std::pair<std::string, std::string>, double>;
@@ -53,16 +53,33 @@ Result<void> measure_all(ExperimentResult& result, const hw::CostProfile& profil
   return success();
 }
 
-// What of the orderings holds, as a note each that does not.
-unsigned check_orderings(ExperimentResult& result, const Medians& medians) {
+enum class Tell : uint8_t { kNotOrdered, kTurned };
+
+// How many of the orderings hold; a note for each that does not.
+unsigned count_orderings(ExperimentResult& result, const Medians& medians, Tell tell) {
   unsigned held = 0;
   for (const Ordering& o : kOrderings) {
     const auto less = medians.find({o.workload, o.less}), more = medians.find({o.workload, o.more});
     if (less == medians.end() || more == medians.end()) continue;
     if (less->second < more->second) ++held;
-    else result.notes.push_back(text::tr("sim.experiment.techniques.not_ordered", o.workload, o.less, fmt::format("{:.0f}", less->second), o.more, fmt::format("{:.0f}", more->second)));
+    else result.notes.push_back(text::tr(tell == Tell::kTurned ? "sim.experiment.techniques.turned" : "sim.experiment.techniques.not_ordered", o.workload, o.less,
+                                         fmt::format("{:.0f}", less->second), o.more, fmt::format("{:.0f}", more->second)));
   }
   return held;
+}
+
+// C2: with adaptive translation off each write of a page-table entry traps. Where an exit is as cheap as on a modern processor, bt then loses
+// ptemod to hw; where it is as dear as on the first, its lead nearly vanishes.
+bool adaptive_matters(ExperimentResult& result, const hw::CostProfile& profile, const Medians& medians) {
+  MeasureOptions options;
+  options.profile = profile;
+  options.adaptive = vmm::bt::Adaptive::kOff;
+  const auto workload = find_workload("ptemod");
+  const auto off = measure({"model", "bt", "shadow"}, workload.value(), options);
+  if (!off || !off.value().reason.empty()) return false;
+  const double on = medians.at({"ptemod", "bt/shadow"}), hardware = medians.at({"ptemod", "hw/shadow"});
+  result.notes.push_back(text::tr("sim.experiment.techniques.adaptive", fmt::format("{:.0f}", on), fmt::format("{:.0f}", off.value().median), fmt::format("{:.0f}", hardware), profile.name));
+  return on < hardware && off.value().median > hardware;
 }
 
 bool compute_is_native(const Medians& medians) {
@@ -78,15 +95,17 @@ Result<ExperimentResult> run(const ExperimentOptions& options) {
   ExperimentResult result;
   result.columns = {"workload", "technique", "paging", "machine", "profile", "unit", "median", "low", "high", "exits", "reason"};
   const hw::CostProfile early = BOOST_OUTCOME_TRYX(hw::load_cost_profile(kEarly));
-  Medians with_early, with_asked, on_host;
+  const hw::CostProfile modern = BOOST_OUTCOME_TRYX(hw::load_cost_profile(kModern));
+  Medians with_early, with_modern, on_host;
   BOOST_OUTCOME_TRYV(measure_all(result, early, "model", with_early));
-  if (options.profile.name != early.name) {
-    BOOST_OUTCOME_TRYV(measure_all(result, options.profile, "model", with_asked));
-  }
+  BOOST_OUTCOME_TRYV(measure_all(result, modern, "model", with_modern));
   BOOST_OUTCOME_TRYV(measure_all(result, options.profile, "kvm", on_host));
-  const unsigned held = check_orderings(result, with_early);
+  const unsigned held = count_orderings(result, with_early, Tell::kNotOrdered);
   result.notes.insert(result.notes.begin(), text::tr("sim.experiment.techniques.held", held, std::size(kOrderings), kEarly));
-  if (held != std::size(kOrderings) || !compute_is_native(with_early)) result.verdict = Verdict::kNotAsExpected;
+  const unsigned still = count_orderings(result, with_modern, Tell::kTurned);
+  result.notes.push_back(text::tr("sim.experiment.techniques.held", still, std::size(kOrderings), kModern));
+  const bool expected = held == std::size(kOrderings) && compute_is_native(with_early) && adaptive_matters(result, modern, with_modern);
+  if (!expected) result.verdict = Verdict::kNotAsExpected;
   return result;
 }
 

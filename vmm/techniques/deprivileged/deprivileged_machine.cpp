@@ -15,6 +15,7 @@ Result<DeprivilegedVcpu::Parts> make_parts(hw::Machine& machine, unsigned index,
   auto paging = DeprivilegedPaging::create(*parts.pool, guest, options.code, options.edits);
   if (!paging) return paging.error();
   parts.paging = std::move(paging.value());
+  parts.paging->set_table_writes(options.table_writes);
   if (options.make_ring) {
     auto ring = options.make_ring(machine, parts.paging->part());
     if (!ring) return ring.error();

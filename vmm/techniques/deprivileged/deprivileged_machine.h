@@ -15,6 +15,7 @@ struct DeprivilegedOptions {
   uint64_t monitor_bytes = 128ull << 20;      // cap of all that the monitor keeps: shadow tables, translations
   // What the guest's sensitive unprivileged instructions do on the processor below; what they are observed for is the kernel's.
   hw::SensitiveTraps sensitive = hw::SensitiveTraps::kAsBuilt;
+  TableWrites table_writes = TableWrites::kUnsync;
   HostKind host = HostKind::kType2;
   TranslatedCode code = TranslatedCode::kNone;
   // Makes what runs the kernel's code; `guest` and `paging` outlive it.

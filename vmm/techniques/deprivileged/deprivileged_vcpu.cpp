@@ -144,7 +144,9 @@ DeprivilegedVcpu::Turn DeprivilegedVcpu::enter_guest(const RunBounds& bounds) {
   if (kernel && parts_.kernel->enter(c, context) == KernelCode::Enter::kEmulate) return tell(emulate(), bounds);
   const RingControls controls = controls_of_guest();
   const uint64_t counted = parts_.ring->instructions();
-  auto event = parts_.ring->enter(context, controls, parts_.paging->take_flush(), ring_bounds(bounds));
+  const RingFlush flush = parts_.paging->take_flush();
+  machine_.charge(Primitive::kTlbFlush, flush.all ? 1 : flush.pages.size());
+  auto event = parts_.ring->enter(context, controls, flush, ring_bounds(bounds));
   if (!event) return event.error();
   c.counters.instructions += parts_.ring->instructions() - counted;
   const KernelCode::Then then = kernel ? parts_.kernel->leave(c, context, event.value()) : KernelCode::Then::kTrap;

@@ -309,7 +309,7 @@ hw::Stop HwVcpu::emulate() {
   c.chipset = &machine_.chipset();
   vmx::begin_emulation(c, *block_);
   c.attention = c.interrupt_waiting = false;
-  c.time.begin_emulation(c.now());
+  c.time.begin_emulation(c.now(), hw::EmulatedDevices::kVirtual);
   const hw::Stop stop = machine_.step(index_);
   c.time.end_emulation(c.now());
   vmx::leave(c);

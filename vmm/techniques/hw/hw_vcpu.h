@@ -29,6 +29,9 @@ class HwVcpu final : public ModelVcpu {
   std::vector<NamedCounter> technique_counters() const override;
   void watch_paging(PagingObserver* observer) override { paging_->set_observer(observer); }
 
+ protected:
+  hw::EmulatedDevices devices() const override { return hw::EmulatedDevices::kVirtual; }
+
  private:
   Result<Exit> enter_guest(const RunBounds& bounds);
   Result<Exit> refused(const hw::vmx::EntryFailure& failure);
