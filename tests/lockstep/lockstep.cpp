@@ -15,6 +15,7 @@ sim::Run native_of(const Plan& plan) {
   run.guest.command_line = plan.native_command_line.value_or(run.guest.command_line);
   run.technique = "native";
   run.paging = "none";
+  run.isa = "x86";
   run.monitor_memory.reset();
   return run;
 }

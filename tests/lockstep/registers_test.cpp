@@ -4,8 +4,10 @@
 
 #include "tests/boot/fetched_guests.h"
 #include "tests/lockstep/lockstep.h"
+#include "vmm/techniques/bt/bt_equivalence.h"
 #include "vmm/techniques/emulate/emulate_equivalence.h"
 #include "vmm/techniques/hw/hw_equivalence.h"
+#include "vmm/techniques/trap/trap_equivalence.h"
 
 using namespace ringside;
 using namespace ringside::testing;
@@ -17,12 +19,14 @@ struct Subject {
   const char* paging;
   vmm::PermittedDifferences permitted;
   std::optional<uint64_t> monitor_memory = std::nullopt;
+  const char* isa = "x86";
 };
 const Subject kSubjects[] = {
     {"hw", "nested", vmm::hw_permitted_differences()},
     {"hw", "shadow", vmm::hw_permitted_differences()},
     {"hw", "agile", vmm::hw_permitted_differences()},
     {"emulate", "none", vmm::emulate_permitted_differences()},
+    {"trap", "shadow", vmm::trap_permitted_differences(), std::nullopt, "strict"},
 };
 // With hardly more memory for its tables than one instruction may need at once.
 constexpr uint64_t kLittleMemory = 1300 << 10;
@@ -32,6 +36,7 @@ Plan plan_of(const Subject& subject, sim::Run run) {
   plan.run = std::move(run);
   plan.run.technique = subject.technique;
   plan.run.paging = subject.paging;
+  plan.run.isa = subject.isa;
   plan.run.monitor_memory = subject.monitor_memory;
   plan.permitted = subject.permitted;
   return plan;
@@ -115,6 +120,19 @@ TEST_CASE("aligned at the accesses to devices, as techniques that cannot count i
     const Verdict verdict = same(plan);
     CHECK(verdict.ended);
     CHECK(verdict.comparisons > 100);
+  }
+}
+
+TEST_CASE("translated code, aligned at the accesses to devices: every register of every workload", "[lockstep]") {
+  const Subject translated{"bt", "shadow", vmm::bt_permitted_differences()};
+  for (const char* workload : {"in", "cr8wr", "callret", "divzero", "ptemod", "syscall", "int80", "pgfault", "forkwait", "console", "compute", "tlb"}) {
+    Plan plan = teaching(translated, std::string("workload=") + workload + " n=20");
+    plan.align = Align::kDeviceAccesses;
+    plan.every = 1;
+    plan.memory_every = 1'000'000;  // memory holds what the clock said
+    const Verdict verdict = same(plan);
+    CHECK(verdict.ended);
+    CHECK(verdict.comparisons > 20);
   }
 }
 

@@ -37,6 +37,13 @@ Result<void> DeprivilegedVcpu::set_registers(const Registers& registers) {
   return set;
 }
 
+// Not known while an event is on its way: between two instructions native takes it at once.
+std::optional<GuestState> DeprivilegedVcpu::guest_state() {
+  if (takes_interrupt(cpu())) return std::nullopt;
+  if (auto moved = fpu_to_guest(); !moved) return std::nullopt;
+  return guest_state_of(cpu());
+}
+
 void DeprivilegedVcpu::interrupt() noexcept {
   ModelVcpu::interrupt();
   parts_.ring->interrupt();

@@ -37,6 +37,7 @@ class DeprivilegedVcpu final : public ModelVcpu {
   ~DeprivilegedVcpu() override;
 
   Result<Exit> run(const RunBounds& bounds) override;
+  std::optional<GuestState> guest_state() override;
   Result<void> set_registers(const Registers& registers) override;
   void interrupt() noexcept override;
   std::vector<NamedCounter> technique_counters() const override;
