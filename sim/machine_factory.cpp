@@ -43,6 +43,7 @@ class BuiltModel final : public BuiltMachine {
     recorder_.emplace(machine_->hardware(), writer, level);
     machine_->observe(&*recorder_);
     machine_->watch_paging(&*recorder_);
+    machine_->watch_guest(&*recorder_);
   }
   std::string host() const override { return machine_->capabilities().deterministic ? "" : host_text(); }
 

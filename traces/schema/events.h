@@ -433,11 +433,46 @@ struct Description<LostEvents> {
   };
 };
 
+// ---- deprivileged guests --------------------------------------------------------------------------------------------
+
+struct GuestMode {
+  uint64_t time = 0;
+  uint32_t vcpu = 0;
+  uint64_t rip = 0;
+  uint8_t cpl = 0;
+};
+template <>
+struct Description<GuestMode> {
+  static constexpr std::string_view kName = "guest_mode";
+  static constexpr std::string_view kText = "A deprivileged guest changed between its kernel and its processes; the monitor changed the tables beneath it.";
+  static constexpr auto kFields = std::tuple{
+      field(&GuestMode::rip, "rip", Unit::kAddress, Predict::kRip, "Where the guest goes on."),
+      field(&GuestMode::cpl, "cpl", Unit::kCount, Predict::kLast, "Privilege level the guest believes in: 0 kernel, 3 processes. The real one is 3 in both."),
+  };
+};
+
+struct Emulation {
+  uint64_t time = 0;
+  uint32_t vcpu = 0;
+  uint64_t rip = 0;
+  ExitReason why = ExitReason::kUnknown;
+};
+template <>
+struct Description<Emulation> {
+  static constexpr std::string_view kName = "emulation";
+  static constexpr std::string_view kText = "The monitor's virtual processor did one instruction for a deprivileged guest.";
+  static constexpr auto kFields = std::tuple{
+      field(&Emulation::rip, "rip", Unit::kAddress, Predict::kRip, "Address of the instruction."),
+      field(&Emulation::why, "why", Unit::kEnum, Predict::kSite, "What the instruction was about, as an exit's reason."),
+  };
+};
+
 // ---- all of them ------------------------------------------------------------------------------------------------------
 
 // New events are appended; the place in this list is the event's number in files written by this version.
 using AnyEvent = std::variant<RunStart, RunEnd, Exit, Entry, Injection, Delivery, PortAccess, MmioAccess, PageTableRoot, TlbFlush,
-                              PageFault, Idle, Marker, Counter, Unimplemented, LostEvents, Walk, Paging>;
+                              PageFault, Idle, Marker, Counter, Unimplemented, LostEvents, Walk, Paging,
+                              GuestMode, Emulation>;
 inline constexpr size_t kEventKinds = std::variant_size_v<AnyEvent>;
 
 template <class E, size_t I = 0>

@@ -73,4 +73,8 @@ void InsideRecorder::on_monitor_flush(traces::FlushCause cause, uint64_t linear)
   writer_.emit(traces::TlbFlush{.time = now(), .address = linear, .cause = cause});
 }
 
+void InsideRecorder::on_guest_mode(uint8_t cpl, uint64_t rip) { writer_.emit(traces::GuestMode{.time = now(), .rip = rip, .cpl = cpl}); }
+
+void InsideRecorder::on_emulation(uint64_t rip, traces::ExitReason why) { writer_.emit(traces::Emulation{.time = now(), .rip = rip, .why = why}); }
+
 }  // namespace ringside::vmm

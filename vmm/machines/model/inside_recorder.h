@@ -6,11 +6,12 @@
 #include "hwmodel/machine/machine.h"
 #include "hwmodel/machine/observer.h"
 #include "traces/write/writer.h"
+#include "vmm/core/guest_observer.h"
 #include "vmm/paging/paging_observer.h"
 
 namespace ringside::vmm {
 
-class InsideRecorder final : public hw::Observer, public PagingObserver {
+class InsideRecorder final : public hw::Observer, public PagingObserver, public GuestObserver {
  public:
   // Both must outlive it.
   InsideRecorder(const hw::Machine& machine, traces::Writer& writer, traces::TraceLevel level)
@@ -26,6 +27,8 @@ class InsideRecorder final : public hw::Observer, public PagingObserver {
   bool wants_walks() const override { return walks_; }
   void on_walk(const hw::WalkResult& walk) override;
   void on_paging(PagingOperation operation, const PagingPlace& place) override;
+  void on_guest_mode(uint8_t cpl, uint64_t rip) override;
+  void on_emulation(uint64_t rip, traces::ExitReason why) override;
   void on_monitor_flush(traces::FlushCause cause, uint64_t linear) override;
 
  private:

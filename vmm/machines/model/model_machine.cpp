@@ -166,14 +166,15 @@ std::vector<NamedCounter> ModelMachine::counters() {
   std::vector<NamedCounter> all;
   for (unsigned i = 0; i < machine_->cpu_count(); ++i) {
     const hw::Cpu& c = machine_->cpu(i);
-    const hw::MmuCounters& m = c.mmu.counters;
+    const hw::Mmu& mmu = vcpus_[i]->processor().mmu;
+    const hw::MmuCounters& m = mmu.counters;
     all.insert(all.end(), {
         {"instructions", c.counters.instructions},
         {"exceptions", c.counters.exceptions},
         {"interrupts", c.counters.interrupts},
         {"page_faults", c.counters.page_faults},
         {"unimplemented_instructions", c.counters.unimplemented},
-        {"data_accesses", c.mmu.data_accesses},
+        {"data_accesses", mmu.data_accesses},
         {"fetch_accesses", m.fetch_accesses},
         {"l1_data_tlb_misses", m.l1_data_misses},
         {"l1_fetch_tlb_misses", m.l1_fetch_misses},

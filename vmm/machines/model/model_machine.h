@@ -10,6 +10,7 @@
 
 #include "hwmodel/machine/machine.h"
 #include "vmm/core/guest_state.h"
+#include "vmm/core/guest_observer.h"
 #include "vmm/core/machine.h"
 
 namespace ringside::vmm {
@@ -38,12 +39,16 @@ class ModelVcpu : public Vcpu {
   virtual std::optional<GuestState> guest_state() { return guest_state_of(cpu()); }
   // Counters of what runs the guest, beside the CPU's own; none where nothing sits between.
   virtual std::vector<NamedCounter> technique_counters() const { return {}; }
+  // The processor whose MMU the guest's accesses go through: another than the virtual one where the guest is deprivileged.
+  virtual const hw::Cpu& processor() const { return cpu(); }
   // Whoever watches the machine watches the processor beneath the guest too, where that is another.
   virtual void observe(hw::Observer* /*observer*/) {}
   // Sentences about what a person should know of the run.
   virtual std::vector<std::string> findings() const { return {}; }
   // Tells `observer` what the monitor does about the guest's memory; nothing where no monitor translates.
   virtual void watch_paging(PagingObserver* /*observer*/) {}
+  // Tells `observer` what the monitor does for a deprivileged guest; nothing where the guest is not.
+  virtual void watch_guest(GuestObserver* /*observer*/) {}
 
  protected:
   // What the guest's device accesses reach, for their price.
@@ -90,6 +95,9 @@ class ModelMachine final : public Machine {
   std::vector<std::string> findings() const override;
   // Cycles by category ("cycles_page_walk" ...), all of them; from detailed mode.
   std::vector<NamedCounter> cycle_counters() const;
+  void watch_guest(GuestObserver* observer) {
+    for (const auto& vcpu : vcpus_) vcpu->watch_guest(observer);
+  }
   void watch_paging(PagingObserver* observer) {
     for (const auto& vcpu : vcpus_) vcpu->watch_paging(observer);
   }

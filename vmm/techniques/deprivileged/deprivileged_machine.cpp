@@ -24,6 +24,7 @@ Result<DeprivilegedVcpu::Parts> make_parts(hw::Machine& machine, unsigned index,
     auto ring = std::make_unique<ModelRingCpu>(machine.memory(), machine.code(), guest, options.sensitive);
     parts.watch = std::make_unique<SensitiveWatch>(guest);
     ring->hardware().observer = ring->hardware().mmu.observer = parts.watch.get();
+    parts.processor = &ring->hardware();
     parts.ring = std::move(ring);
   }
   parts.kernel = options.make_kernel ? options.make_kernel(machine, *parts.paging) : std::make_unique<KernelCode>();

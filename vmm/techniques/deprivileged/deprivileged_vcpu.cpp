@@ -142,6 +142,7 @@ DeprivilegedVcpu::Turn DeprivilegedVcpu::enter_guest(const RunBounds& bounds) {
   if (auto moved = fpu_to_ring(); !moved) return moved.error();
   if ((c.cpl == 3) != (last_cpl_ == 3)) {
     ++switches_;
+    if (observer_) observer_->on_guest_mode(c.cpl, c.rip);
     machine_.charge(Primitive::kRootSwitch);
   }
   last_cpl_ = c.cpl;
@@ -332,6 +333,7 @@ Stop DeprivilegedVcpu::emulate(Service service) {
     ++emulated_;
     if (service == Service::kTrap) machine_.charge(Primitive::kEmulateInstruction);
     const ExitInfo info = info_of(StopNone{}, entered_);
+    if (observer_) observer_->on_emulation(c.rip, trap_reason(bytes_of(info), code_bits(c)));
     if (fpu_in_ring_ && uses_fpu(bytes_of(info), code_bits(c))) (void)fpu_to_guest();
   }
   c.time.begin_emulation(c.now(), EmulatedDevices::kVirtual);

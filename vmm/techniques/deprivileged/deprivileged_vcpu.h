@@ -32,6 +32,7 @@ class DeprivilegedVcpu final : public ModelVcpu {
     std::unique_ptr<KernelCode> kernel;
     std::unique_ptr<SensitiveWatch> watch;  // null: nothing is observed
     HostKind host = HostKind::kType2;
+    const hw::Cpu* processor = nullptr;     // below the guest, where it is a modelled one
   };
   DeprivilegedVcpu(hw::Machine& machine, unsigned index, Parts parts);
   ~DeprivilegedVcpu() override;
@@ -41,8 +42,10 @@ class DeprivilegedVcpu final : public ModelVcpu {
   Result<void> set_registers(const Registers& registers) override;
   void interrupt() noexcept override;
   std::vector<NamedCounter> technique_counters() const override;
+  const hw::Cpu& processor() const override { return parts_.processor ? *parts_.processor : cpu(); }
   void observe(hw::Observer* observer) override;
   void watch_paging(PagingObserver* observer) override { parts_.paging->set_observer(observer); }
+  void watch_guest(GuestObserver* observer) override { observer_ = observer; }
   std::vector<std::string> findings() const override;
 
  protected:
@@ -81,6 +84,7 @@ class DeprivilegedVcpu final : public ModelVcpu {
   hw::Stop emulate(Service service = Service::kTrap);
 
   Parts parts_;
+  GuestObserver* observer_ = nullptr;
   Cycles entered_;           // when run() was called
   bool emulating_ = false;   // an instruction waits for a device's answer
   bool fpu_in_ring_ = false; // x87 and SSE registers are in the RingCpu, else in the virtual processor
