@@ -138,6 +138,47 @@ TEST_CASE("a cap of the monitor's memory that is too small is refused, one that 
 
 // --- guest images ------------------------------------------------------------------------------------------------------------
 
+TEST_CASE("modelled time: what makes no sense is refused in one sentence") {
+  const auto with = [](std::vector<std::string> more) {
+    std::vector<std::string> arguments = {"run", "-k", teaching(), "--timeout", "30"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return ringside_with(arguments);
+  };
+  check_refused(with({"--mode", "detailled"}), 2, {"--mode", "did you mean 'detailed'"});
+  check_refused(with({"--cost-profile", "skylke"}), 3, {"skylke"});
+  check_refused(with({"--detailed-from", "marker"}), 2, {"--detailed-from", "'marker'", "symbol:"});
+  check_refused(with({"--detailed-from", "symbol:no_such_function"}), 3, {"no_such_function", "teaching.elf64"});
+  check_refused(with({"--mode", "fast", "--detailed-until", "marker:1"}), 2, {"--mode fast"});
+  check_refused(with({"--detailed-from", "instructions:5", "--detailed-until", "instructions:5"}), 2, {"instructions:5"});
+  check_refused(with({"--machine", "kvm", "--mode", "detailed"}), 2, {"--machine model"});
+  check_refused(with({"--host", "type1"}), 2, {"--host"});
+  check_refused(with({"--ept-leaf", "2M"}), 2, {"--ept-leaf"});
+}
+
+TEST_CASE("modelled time: a phase in detail, in the summary, in the trace and in the statistics") {
+  const TemporaryFolder folder;
+  const std::string trace = folder.path("phase.rst");
+  const Outcome outcome = ringside_with({"run", "-k", teaching(), "--append", "workload=pgfault", "--technique", "hw", "--paging", "shadow",
+                                         "--detailed-from", "marker:1", "--detailed-until", "marker:2", "-o", trace, "--json", "--timeout", "30"});
+  const auto report = json_of(outcome);
+  CHECK(report["cost_profile"] == "hyperbench-xeon");
+  CHECK(report["cycles"]["monitor_shadow_fill"] > 0);
+  CHECK(report["cycles"]["host_switch"] > 0);
+  const auto stats = json_of(ringside_with({"stats", trace, "--json"}));
+  CHECK(stats["run"]["cost_profile"] == "hyperbench-xeon");
+  uint64_t sum = 0, phase = 0;
+  for (const auto& [category, cycles] : stats["cycles"].items()) {
+    CHECK(cycles == report["cycles"][category]);
+    sum += cycles.get<uint64_t>();
+  }
+  for (const auto& [category, cycles] : stats["phases"][0]["cycles"].items()) phase += cycles.get<uint64_t>();
+  CHECK(stats["phases"][0]["value"] == 1);
+  CHECK(phase == sum);
+  CHECK(phase == stats["phases"][0]["duration"]);
+  CHECK(stats["phases"][1]["cycles"].empty());
+  CHECK(ringside_with({"stats", trace}).out.find("monitor_shadow_fill") != std::string::npos);
+}
+
 TEST_CASE("missing, unreadable and malformed guest images") {
   const TemporaryFolder folder;
   check_refused(ringside_with({"run", "-k", folder.path("absent")}), 3, {"absent"});
