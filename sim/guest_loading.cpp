@@ -36,7 +36,7 @@ Result<LoadedGuest> load(const Guest& guest, hw::PhysicalMemory& memory, GuestPh
   }
   auto state = vmm::load_guest(memory, kernel, options_for(guest, *kind, initrd, acpi_rsdp));
   if (state.has_error()) return about(guest.kernel, state.error());
-  return LoadedGuest{std::move(state).value(), sha256(kernel), initrd.empty() ? "" : sha256(initrd)};
+  return LoadedGuest{std::move(state).value(), *kind, sha256(kernel), initrd.empty() ? "" : sha256(initrd)};
 }
 
 }  // namespace ringside::sim

@@ -8,6 +8,7 @@ namespace ringside::sim {
 
 struct LoadedGuest {
   vmm::BootState state;
+  vmm::GuestKind kind = vmm::GuestKind::kLinux;
   std::string kernel_digest, initrd_digest;  // SHA-256 in hexadecimal; "" where there is no initrd
 };
 

@@ -13,6 +13,7 @@
 #include "vmm/techniques/deprivileged/deprivileged_machine.h"
 #include "vmm/techniques/emulate/emulate_machine.h"
 #include "vmm/techniques/hw/hw_machine.h"
+#include "vmm/techniques/pv/pv_machine.h"
 
 namespace ringside::sim {
 namespace {
@@ -107,6 +108,13 @@ Result<std::unique_ptr<BuiltMachine>> build_model(const Run& run) {
     options.engine.adaptive = run.adaptive;
     auto translated = BOOST_OUTCOME_TRYX(vmm::create_bt_machine(options));
     return std::make_unique<BuiltModel>(std::move(translated));
+  }
+  if (run.technique == "pv") {
+    vmm::pv::PvOptions options;
+    options.machine = config;
+    if (run.timing.host) options.host = *run.timing.host;
+    auto pv = BOOST_OUTCOME_TRYX(vmm::pv::create_pv_machine(options));
+    return std::make_unique<BuiltModel>(std::move(pv));
   }
   auto machine = BOOST_OUTCOME_TRYX(run.technique == "hw" ? vmm::create_hw_machine(hw_options(run, config)) : vmm::ModelMachine::create(config));
   return std::make_unique<BuiltModel>(std::move(machine));

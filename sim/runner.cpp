@@ -9,6 +9,7 @@
 #include "sim/machine_factory.h"
 #include "sim/validate.h"
 #include "sim/watcher.h"
+#include "traces/base/text.h"
 #include "vmm/boot/acpi.h"
 #include "vmm/core/run_loop.h"
 #include "vmm/core/trace_recorder.h"
@@ -40,6 +41,8 @@ class Execution {
   Result<void> load_guest() {
     const auto acpi = BOOST_OUTCOME_TRYX(vmm::install_acpi(machine().memory(), {.cpus = machine().vcpu_count()}));
     guest_ = BOOST_OUTCOME_TRYX(load(run_.guest, machine().memory(), acpi));
+    if (const auto fits = validate_for(run_, guest_.kind); fits.has_error())
+      return fail(fits.error().code, text::tr("sim.about_file", run_.guest.kernel, fits.error().message));
     return vmm::apply(guest_.state, machine().vcpu(0));
   }
 

@@ -15,7 +15,7 @@ constexpr NameFacts kTechniques[] = {
     {"trap", Availability::kExists, "sim.technique.trap"},
     {"bt", Availability::kExists, "sim.technique.bt"},
     {"hw", Availability::kExists, "sim.technique.hw"},
-    {"pv", Availability::kPlanned, "sim.technique.pv"},
+    {"pv", Availability::kExists, "sim.technique.pv"},
     {"os", Availability::kPlanned, "sim.technique.os"},
 };
 
@@ -24,7 +24,7 @@ constexpr NameFacts kPagings[] = {
     {"shadow", Availability::kExists, "sim.paging.shadow"},
     {"nested", Availability::kExists, "sim.paging.nested"},
     {"agile", Availability::kExists, "sim.paging.agile"},
-    {"direct", Availability::kPlanned, "sim.paging.direct"},
+    {"direct", Availability::kExists, "sim.paging.direct"},
 };
 
 }  // namespace

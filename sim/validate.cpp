@@ -41,7 +41,11 @@ Result<void> check_combination(const Run& run) {
   if (run.adaptive == vmm::bt::Adaptive::kOff && run.technique != "bt") return refuse(text::tr("sim.validate.adaptive", run.technique));
   if (run.isa == "strict" && (!model || run.technique == "hw")) return refuse(text::tr("sim.validate.isa_strict", run.machine, run.technique));
   if (is_deprivileged(run) && run.paging != "shadow") return refuse(text::tr("sim.validate.trap_needs_shadow", run.technique));
-  if (!hw && !is_deprivileged(run) && run.paging != "none") return refuse(text::tr("sim.validate.paging_needs_hw", run.paging, run.technique));
+  if (run.technique == "pv" && run.paging != "direct") return refuse(text::tr("sim.validate.pv_needs_direct"));
+  if (run.technique == "pv" && !model) return refuse(text::tr("sim.validate.pv_model"));
+  if (run.paging == "direct" && run.technique != "pv") return refuse(text::tr("sim.validate.direct_needs_pv", run.technique));
+  if (!hw && !is_deprivileged(run) && run.technique != "pv" && run.paging != "none")
+    return refuse(text::tr("sim.validate.paging_needs_hw", run.paging, run.technique));
   return success();
 }
 
@@ -85,7 +89,7 @@ Result<void> check_timing(const Run& run) {
   if (t.from && t.until && t.from->at == At::kInstructions && t.until->at == At::kInstructions && t.until->value <= t.from->value)
     return refuse(text::tr("sim.validate.until_before_from", to_text(*t.until), to_text(*t.from)));
   if (run.nested_leaf && run.paging != "nested") return refuse(text::tr("sim.validate.leaf_without_nested", run.paging));
-  if (t.host && ((run.technique != "hw" && !is_deprivileged(run)) || run.machine != "model")) return refuse(text::tr("sim.validate.host_without_hw", run.technique, run.machine));
+  if (t.host && ((run.technique != "hw" && run.technique != "pv" && !is_deprivileged(run)) || run.machine != "model")) return refuse(text::tr("sim.validate.host_without_hw", run.technique, run.machine));
   return success();
 }
 
@@ -117,6 +121,13 @@ Result<void> validate(const Run& run) {
   BOOST_OUTCOME_TRY(check_guest(run.guest));
   BOOST_OUTCOME_TRY(check_timing(run));
   return check_trace(run);
+}
+
+Result<void> validate_for(const Run& run, vmm::GuestKind kind) {
+  const bool pv_guest = kind == vmm::GuestKind::kPv;
+  if (pv_guest && run.technique != "pv") return refuse(text::tr("sim.validate.pv_guest", run.technique));
+  if (!pv_guest && run.technique == "pv") return refuse(text::tr("sim.validate.plain_guest", vmm::name_of(kind)));
+  return success();
 }
 
 Result<void> validate_for(const Run& run, const vmm::Capabilities& capabilities, std::string_view machine) {

@@ -10,5 +10,7 @@ namespace ringside::sim {
 Result<void> validate(const Run& run);
 // The rest of the rules: those that depend on what the machine can do.
 Result<void> validate_for(const Run& run, const vmm::Capabilities& capabilities, std::string_view machine);
+// And that which depends on what the kernel's file is: a paravirtual kernel and technique pv go together.
+Result<void> validate_for(const Run& run, vmm::GuestKind kind);
 
 }  // namespace ringside::sim

@@ -45,7 +45,15 @@ TEST_CASE("names that are unknown or do not exist yet") {
   CHECK(says(refusal(run), {"'vmx'", "native", "os"}));
   run = good();
   run.paging = "direct";
-  CHECK(says(refusal(run), {"paging", "direct", "none"}));
+  CHECK(says(refusal(run), {"paging", "direct", "technique pv", "native"}));
+  run.technique = "pv";
+  CHECK(refusal(run).empty());
+  run.paging = "none";
+  CHECK(says(refusal(run), {"technique pv", "--paging direct"}));
+  CHECK(says(validate_for(run, vmm::GuestKind::kMultiboot1).error().message, {"technique pv", "multiboot", "--technique"}));
+  CHECK(validate_for(run, vmm::GuestKind::kPv).has_value());
+  run.technique = "native";
+  CHECK(says(validate_for(run, vmm::GuestKind::kPv).error().message, {"paravirtual", "native", "--technique pv --paging direct"}));
   run.paging = "nested";
   CHECK(says(refusal(run), {"nested", "technique hw", "native"}));
   run.technique = "hw";

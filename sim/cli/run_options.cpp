@@ -13,7 +13,8 @@ namespace {
 constexpr Choice<std::optional<vmm::GuestKind>> kGuests[] = {{"auto", std::nullopt},
                                                             {"linux", vmm::GuestKind::kLinux},
                                                             {"multiboot", vmm::GuestKind::kMultiboot1},
-                                                            {"flat", vmm::GuestKind::kFlat}};
+                                                            {"flat", vmm::GuestKind::kFlat},
+                                                            {"pv", vmm::GuestKind::kPv}};
 constexpr Choice<vmm::DecompressBy> kDecompress[] = {{"host", vmm::DecompressBy::kHost}, {"guest", vmm::DecompressBy::kGuest}};
 constexpr Choice<vmm::StartMode> kStartModes[] = {
     {"real", vmm::StartMode::kReal}, {"protected", vmm::StartMode::kProtected}, {"long", vmm::StartMode::kLong}};

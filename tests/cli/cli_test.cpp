@@ -115,7 +115,8 @@ TEST_CASE("unknown commands, options and values") {
 TEST_CASE("unknown and impossible combinations") {
   check_refused(ringside_with({"run", "-k", "x", "--machine", "kmv"}), 2, {"'kmv'", "did you mean 'kvm'"});
   check_refused(ringside_with({"run", "-k", "x", "--technique", "bt"}), 2, {"'bt'", "does not exist yet", "native"});
-  check_refused(ringside_with({"run", "-k", "x", "--paging", "direct"}), 2, {"'direct'", "none"});
+  check_refused(ringside_with({"run", "-k", "x", "--paging", "direct"}), 2, {"--paging direct", "technique pv", "native"});
+  check_refused(ringside_with({"run", "-k", "x", "--technique", "pv"}), 2, {"technique pv", "--paging direct"});
   check_refused(ringside_with({"run", "-k", "x", "--level", "exits"}), 2, {"--level", "-o"});
   check_refused(ringside_with({"run", "-k", "x", "--start-mode", "real", "--initrd", "y"}), 2, {"--initrd"});
   check_refused(ringside_with({"run", "-k", "x", "--memory", "64K"}), 2, {"64 KiB", "1 MiB"});

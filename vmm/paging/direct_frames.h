@@ -33,6 +33,7 @@ struct FrameInfo {
   FrameType type = FrameType::kNone;
   State state = State::kIdle;
   bool pinned = false;
+  bool was_table = false;        // once: a processor that keeps shadows of tables may still have one of its old contents
   uint16_t next = 0;             // kChecking
   uint32_t type_count = 0, count = 0;
   uint32_t left_in_epoch = 0;    // when type_count last became 0: the processor may remember translations until the epoch is over

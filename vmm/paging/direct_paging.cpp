@@ -12,6 +12,7 @@ using State = FrameInfo::State;
 namespace {
 constexpr unsigned kEntries = 512;
 constexpr unsigned index_of(HostPhysical entry) { return static_cast<unsigned>(entry.value % kPageSize / 8); }
+uint64_t host_offset(const uint8_t* host) { return reinterpret_cast<uintptr_t>(host) % 8; }
 constexpr bool is_monitor_slot(FrameType type, unsigned index) { return type == FrameType::kL4 && index == kPvMonitorSlot; }
 }  // namespace
 
@@ -26,7 +27,16 @@ bool DirectPaging::spend() {
 
 void DirectPaging::store(uint64_t* at, uint64_t value) {
   *at = value;
-  stored(reinterpret_cast<const uint8_t*>(at), sizeof value);
+  if (told_) told_(reinterpret_cast<const uint8_t*>(at), sizeof value);
+}
+
+// Stores the processor does not see, into what may become a table again.
+void DirectPaging::stored(const uint8_t* host, unsigned bytes) {
+  if (told_) told_(host, bytes);
+  const HostPhysical first(frames_.memory().address_of(host).value & ~uint64_t{7});
+  const FrameInfo* info = frames_.guest(frame_of(first));
+  if (!info || !info->was_table) return;
+  for (uint64_t at = 0; at < bytes + host_offset(host); at += 8) flush_.edits.push_back({first + at});
 }
 
 // Present entries that change are listed: some machines' own translations must be told (RingFlush::edits).
@@ -79,6 +89,7 @@ Answer DirectPaging::check(MachineFrame frame, FrameInfo& info) {
     }
   }
   info.state = State::kInUse;
+  info.was_table |= is_table(info.type);
   return Answer::kDone;
 }
 
@@ -96,7 +107,9 @@ Answer DirectPaging::check_entry(MachineFrame frame, FrameType type, unsigned in
   }
   if (!present(entry)) return Answer::kDone;
   const Answer answer = take_target(type, entry);
-  if (answer == Answer::kDone) store_entry(frame, index, adjusted(entry));
+  if (answer != Answer::kDone) return answer;
+  if (adjusted(entry) == entry && frames_.guest(frame)->was_table) flush_.edits.push_back({address_of(frame) + index * 8});
+  store_entry(frame, index, adjusted(entry));
   return answer;
 }
 
@@ -186,7 +199,9 @@ Answer DirectPaging::replace(MachineFrame table, FrameType type, unsigned index,
 Answer DirectPaging::plain_store(HostPhysical address, uint64_t value) {
   const MachineFrame frame = frame_of(address);
   if (const Answer answer = take_type(frame, FrameType::kWritable); answer != Answer::kDone) return answer;
-  store(frames_.entries(frame) + index_of(address), value);
+  uint64_t* at = frames_.entries(frame) + index_of(address);
+  *at = value;
+  stored(reinterpret_cast<const uint8_t*>(at), sizeof value);
   leave_type(frame);
   return Answer::kDone;
 }

@@ -65,9 +65,7 @@ class DirectPaging {
   // Called with each store into guest memory: decoded code may lie there.
   void on_store(std::function<void(const uint8_t*, unsigned)> told) { told_ = std::move(told); }
   // Whoever else writes guest memory for the monitor says so here; within one page.
-  void stored(const uint8_t* host, unsigned bytes) const {
-    if (told_) told_(host, bytes);
-  }
+  void stored(const uint8_t* host, unsigned bytes);
   FrameTable& frames() const { return frames_; }
   // Every entry looked at so far: what validation costs.
   uint64_t entries_checked() const { return entries_checked_; }

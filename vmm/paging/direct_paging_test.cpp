@@ -301,3 +301,19 @@ TEST_CASE("Descriptor frames hold only what ring 3 may load") {
   CHECK(f.paging.hold(MachineFrame(401), FrameType::kDescriptors) == Answer::kInvalid);
   f.check();
 }
+
+TEST_CASE("A frame that was a table once is told of whatever is stored behind the processor's back") {
+  Fixture f;
+  f.build_tree(3);
+  REQUIRE(f.pin(259, 1) == Answer::kDone);
+  REQUIRE(f.unpin(259) == Answer::kDone);
+  REQUIRE(f.paging.drain());
+  f.paging.flush().clear();
+  f.paging.stored(f.frames.host(MachineFrame(259)) + 12, 8);  // a device's store, over two words
+  CHECK(f.paging.flush().edits.size() == 2);
+  f.paging.flush().clear();
+  f.paging.stored(f.frames.host(MachineFrame(300)), 4096);
+  CHECK(f.paging.flush().edits.empty());
+  REQUIRE(f.pin(259, 1) == Answer::kDone);                    // a table again: its present entries are told of
+  CHECK(f.paging.flush().edits.size() == 3);
+}

@@ -12,7 +12,7 @@ namespace ringside::vmm::pv {
 
 class GuestAccess {
  public:
-  explicit GuestAccess(const DirectPaging& paging) : paging_(paging) {}
+  explicit GuestAccess(DirectPaging& paging) : paging_(paging) {}
 
   bool read_bytes(uint64_t linear, void* to, uint64_t bytes) const {
     return for_each_piece(linear, bytes, DirectPaging::Access::kRead, [&](uint8_t* host, uint64_t offset, uint64_t piece) {
@@ -52,7 +52,7 @@ class GuestAccess {
     return true;
   }
 
-  const DirectPaging& paging_;
+  DirectPaging& paging_;
 };
 
 }  // namespace ringside::vmm::pv

@@ -57,7 +57,11 @@ Step set_gdt(Domain& d, const Arguments& a, Progress& progress) {
   return Finished{0};
 }
 
-Step update_descriptor(Domain& d, const Arguments& a, Progress&) { return done(d.paging.update_descriptor(HostPhysical(a[0]), a[1])); }
+Step update_descriptor(Domain& d, const Arguments& a, Progress&) {
+  const Answer answer = d.paging.update_descriptor(HostPhysical(a[0]), a[1]);
+  if (answer == Answer::kDone) d.gdt_window.show(d.descriptors.gdt());
+  return done(answer);
+}
 
 Step stack_switch(Domain& d, const Arguments& a, Progress&) {
   if (!d.descriptors.load(static_cast<uint16_t>(a[0]), Descriptors::For::kStack)) return Finished{kPvErrorInvalid};

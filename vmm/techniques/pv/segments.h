@@ -18,11 +18,11 @@ hw::Segment flat_data();
 uint64_t flat_descriptor(unsigned index);
 constexpr unsigned kGuestGdtPages = 14;
 
-// Where the GDT lies: the monitor maps the guest's descriptor frames there, its own page behind them.
+// Where the processor finds the GDT: the guest's descriptor frames, the monitor's own page behind them.
 class GdtWindow {
  public:
   virtual ~GdtWindow() = default;
-  // `frames`: at most kGuestGdtPages; the others hold no descriptors.
+  // `frames`: at most kGuestGdtPages; the others hold no descriptors. Called again when a descriptor changes.
   virtual void show(std::span<const MachineFrame> frames) = 0;
 };
 

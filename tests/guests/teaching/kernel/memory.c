@@ -10,6 +10,8 @@ void memory_init(phys_t start, phys_t end) {
   pool_end = (end < kMemoryEnd ? end : kMemoryEnd) & ~(phys_t)kPageMask;
 }
 
+phys_t memory_end(void) { return pool_end; }
+
 static bool in_pool(phys_t frame) { return frame >= pool_start && frame < pool_mark; }
 
 phys_t frame_alloc(void) {

@@ -9,6 +9,7 @@ void memory_init(phys_t start, phys_t end);
 
 enum { kMemoryEnd = 16 << 20 };  // what the boot tables map; more than any workload needs
 
+phys_t memory_end(void);          // end of the pool
 phys_t frame_alloc(void);         // count 1, contents undefined; 0 when none is left
 phys_t frame_alloc_zeroed(void);
 void frame_ref(phys_t frame);     // one more user; ignores frames outside the pool (the user image)

@@ -67,14 +67,15 @@ void paging_init(phys_t clock_frame) {
   kernel_space.root = table_alloc(4);
   const phys_t pdpt = table_alloc(3);
   kernel_directory = table_alloc(2);
-  const unsigned fine_blocks = ops.large_pages ? 1 : kBlocks;
+  const phys_t fine_end = ops.large_pages ? kLargePage : memory_end();
+  const unsigned fine_blocks = (unsigned)((fine_end + kLargePage - 1) / kLargePage);
   phys_t fine[kBlocks];
   for (unsigned block = 0; block < fine_blocks; block++) fine[block] = table_alloc(1);
 
   ops.lazy_begin();
-  for (phys_t page = kPageSize; page < (phys_t)fine_blocks * kLargePage; page += kPageSize)
+  for (phys_t page = kPageSize; page < fine_end; page += kPageSize)
     ops.set_pte(entry_of(fine[page / kLargePage], page, 1), kernel_page(page));
-  for (phys_t block = 0; block < kBlocks; block++)
+  for (phys_t block = 0; block < (ops.large_pages ? kBlocks : fine_blocks); block++)
     ops.set_pte(entry_of(kernel_directory, block * kLargePage, 2),
                 block < fine_blocks ? ops.make_pte(fine[block], PTE_PRESENT | PTE_WRITE)
                                     : ops.make_pte(block * kLargePage, PTE_PRESENT | PTE_WRITE | PTE_LARGE | PTE_NX));
