@@ -405,6 +405,7 @@ TEST_CASE("bad questions about page walks") {
   check_refused(ringside_with(walk_guest({"--address", "somewhere"})), 2, {"somewhere", "--address"});
   check_refused(ringside_with(walk_guest({"--address", "0x104000", "--access", "jump"})), 2, {"jump", "fetch"});
   check_refused(ringside_with(walk_guest({"--address", "0x104000", "--machine", "kvm"})), 2, {"kvm", "model"});
+  check_refused(ringside_with(walk_guest({"--address", "0x104000", "--technique", "trap"})), 2, {"trap", "--level walks"});
   check_refused(ringside_with(run_flat("hello64", "long", {"-q", "-o", trace, "--level", "instructions"})), 2, {"instructions", "--level walks"});
   check_refused(ringside_with(run_flat("hello64", "long", {"--until-marker", "0x100000000"})), 2, {"--until-marker", "4294967296"});
   const Outcome unwritable = ringside_with(walk_guest({"--address", "0x104000", "--technique", "native", "--svg", folder.path("no/such/walk.svg")}));

@@ -80,6 +80,7 @@ class WalkCommand final : public Command {
     if (address_.empty()) return fail(ExitCode::kUsage, text::tr("cli.walk.address_missing"));
     const sim::Run run = BOOST_OUTCOME_TRYX(options_.parse());
     if (run.machine != "model") return fail(ExitCode::kUsage, text::tr("cli.walk.needs_model", run.machine));
+    if (run.technique != "native" && run.technique != "hw") return fail(ExitCode::kUsage, text::tr("cli.walk.needs_hw", run.technique));
     sim::WalkProbe probe;
     probe.linear = BOOST_OUTCOME_TRYX(parse_address());
     if (!sim::is_canonical(probe.linear)) return fail(ExitCode::kUsage, text::tr("cli.walk.not_canonical", address_));
