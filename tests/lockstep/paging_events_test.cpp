@@ -108,6 +108,14 @@ TEST_CASE("every step of a paging is an event: as many as the monitor counts") {
       CHECK(seen.of(kToNested) > 0);
     }
   }
+  // Deprivileged guests: the same tables, another way of leaving the guest.
+  Seen trap = run("trap", "shadow", traces::TraceLevel::kExits);
+  for (const Pair& pair : shadow) {
+    if (!trap.counters.count(pair.counter)) continue;
+    INFO("trap " << pair.counter);
+    CHECK(trap.of(pair.operation) == trap.counter(pair.counter));
+  }
+  CHECK(trap.of(kFill) > 100);
   Seen nested = run("hw", "nested", traces::TraceLevel::kExits);
   CHECK(nested.of(kViolation) == nested.counter("ept_violations"));
   CHECK(nested.of(kNestedFill) == nested.counter("ept_fills") + nested.counter("ept_large_fills"));
