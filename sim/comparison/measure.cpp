@@ -80,8 +80,10 @@ Once once(const Run& run) {
   environment.listener = &listener;
   const auto report = execute(run, environment);
   if (!report) return {report.error().message, 0, {}, {}};
-  const bool good = report.value().outcome.end == vmm::RunEnd::kDebugExit && report.value().outcome.exit_value == 0;
-  if (!good || !listener.elapsed()) return {text::tr("sim.compare.ended", vmm::sentence(report.value().outcome)), 0, {}, {}};
+  // A paravirtual guest ends by a hypercall.
+  const vmm::RunOutcome& outcome = report.value().outcome;
+  const bool good = (outcome.end == vmm::RunEnd::kDebugExit && outcome.exit_value == 0) || (run.technique == "pv" && outcome.end == vmm::RunEnd::kPoweredOff);
+  if (!good || !listener.elapsed()) return {text::tr("sim.compare.ended", vmm::sentence(outcome)), 0, {}, {}};
   return {.reason = "", .elapsed = static_cast<double>(*listener.elapsed()), .exits = listener.exits(), .cycles = report.value().cycles};
 }
 

@@ -166,18 +166,18 @@ void DeprivilegedPaging::after_emulation() {
   const bool root = before.cr3 != now.cr3;
   root_loads_ += root;
   if (root) report_.step(PagingOperation::kRootLoad, {.address = now.cr3, .table = page_of(now.cr3)});
-  if (mode || root || before.flushes_all != now.flushes_all) {
-    ++invalidations_;
+  const uint64_t pages = now.flushes_page - before.flushes_page;
+  const bool all = mode || root || before.flushes_all != now.flushes_all || pages > 1;
+  if (!all && !pages) return;
+  ++invalidations_;
+  if (all) {
+    report_.step(PagingOperation::kInvalidate, {});
     tables_.sync_all();
     tables_.flush_all_later();
-  } else if (now.flushes_page - before.flushes_page == 1) {
-    ++invalidations_;
+  } else {
     report_.step(PagingOperation::kInvalidate, {.address = guest_.mmu.last_flushed_page});
     tables_.sync_page(guest_.mmu.last_flushed_page);
     tables_.flush_page_later(guest_.mmu.last_flushed_page);
-  } else if (now.flushes_page != before.flushes_page) {
-    tables_.sync_all();
-    tables_.flush_all_later();
   }
 }
 

@@ -20,6 +20,9 @@ class HostPacedVcpu final : public EmulateVcpu {
   HostPacedVcpu(hw::Machine& machine, unsigned index);
   Result<Exit> run(const RunBounds& bounds) override;
 
+ protected:
+  hw::EmulatedDevices devices() const override { return hw::EmulatedDevices::kVirtual; }
+
  private:
   static constexpr uint64_t kStretch = 20'000;
   uint64_t host_time() const;
