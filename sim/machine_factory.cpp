@@ -10,7 +10,7 @@
 #include "vmm/machines/model/inside_recorder.h"
 #include "vmm/machines/model/model_machine.h"
 #include "vmm/techniques/bt/bt_machine.h"
-#include "vmm/techniques/deprivileged/deprivileged_machine.h"
+#include "vmm/techniques/deprivileged/deprivileged_kvm.h"
 #include "vmm/techniques/emulate/emulate_machine.h"
 #include "vmm/techniques/hw/hw_machine.h"
 #include "vmm/techniques/pv/pv_machine.h"
@@ -55,13 +55,13 @@ class BuiltModel final : public BuiltMachine {
 
 class BuiltKvm final : public BuiltMachine {
  public:
-  explicit BuiltKvm(std::unique_ptr<vmm::KvmMachine> machine) : machine_(std::move(machine)) {}
+  explicit BuiltKvm(std::unique_ptr<vmm::Machine> machine) : machine_(std::move(machine)) {}
   vmm::Machine& machine() override { return *machine_; }
   void record_inside(traces::Writer&, traces::TraceLevel) override {}
   std::string host() const override { return host_text(); }
 
  private:
-  std::unique_ptr<vmm::KvmMachine> machine_;
+  std::unique_ptr<vmm::Machine> machine_;
 };
 
 vmm::HwPaging paging_of(const Run& run) {
@@ -91,23 +91,28 @@ void set_deprivileged(vmm::DeprivilegedOptions& options, const Run& run, const h
   if (run.monitor_memory) options.monitor_bytes = *run.monitor_memory;
 }
 
-Result<std::unique_ptr<BuiltMachine>> build_model(const Run& run) {
-  hw::MachineConfig config{.memory_bytes = run.memory, .monitor_bytes = 0, .cpus = 1, .seed = run.seed};
-  if (run.timing.uses_profile()) config.costs = BOOST_OUTCOME_TRYX(load_cost_profile(run.timing));
-  if (run.technique == "emulate") return build_interpreter(config, vmm::EmulateOn::kModel);
-  if (run.technique == "trap") {
-    vmm::DeprivilegedOptions options;
-    set_deprivileged(options, run, config);
-    options.sensitive = run.isa == "strict" ? hw::SensitiveTraps::kStrict : hw::SensitiveTraps::kObserve;
-    auto deprivileged = BOOST_OUTCOME_TRYX(vmm::create_deprivileged_machine(options));
-    return std::make_unique<BuiltModel>(std::move(deprivileged));
-  }
+bool is_deprivileged(const Run& run) { return run.technique == "trap" || run.technique == "bt"; }
+
+vmm::DeprivilegedOptions deprivileged_options(const Run& run, const hw::MachineConfig& config) {
   if (run.technique == "bt") {
     vmm::BtOptions options;
     set_deprivileged(options, run, config);
     options.engine.adaptive = run.adaptive;
-    auto translated = BOOST_OUTCOME_TRYX(vmm::create_bt_machine(options));
-    return std::make_unique<BuiltModel>(std::move(translated));
+    return vmm::deprivileged_by_bt(options);
+  }
+  vmm::DeprivilegedOptions options;
+  set_deprivileged(options, run, config);
+  options.sensitive = run.isa == "strict" ? hw::SensitiveTraps::kStrict : hw::SensitiveTraps::kObserve;
+  return options;
+}
+
+Result<std::unique_ptr<BuiltMachine>> build_model(const Run& run) {
+  hw::MachineConfig config{.memory_bytes = run.memory, .monitor_bytes = 0, .cpus = 1, .seed = run.seed};
+  if (run.timing.uses_profile()) config.costs = BOOST_OUTCOME_TRYX(load_cost_profile(run.timing));
+  if (run.technique == "emulate") return build_interpreter(config, vmm::EmulateOn::kModel);
+  if (is_deprivileged(run)) {
+    auto deprivileged = BOOST_OUTCOME_TRYX(vmm::create_deprivileged_machine(deprivileged_options(run, config)));
+    return std::make_unique<BuiltModel>(std::move(deprivileged));
   }
   if (run.technique == "pv") {
     vmm::pv::PvOptions options;
@@ -125,6 +130,11 @@ Result<std::unique_ptr<BuiltMachine>> build_kvm(const Run& run) {
   vmm::KvmOptions options;
   options.memory_bytes = run.memory;
   if (const char* device = std::getenv("RINGSIDE_KVM_DEVICE")) options.device = device;
+  if (is_deprivileged(run)) {
+    const hw::MachineConfig config{.memory_bytes = run.memory, .seed = run.seed};
+    auto deprivileged = BOOST_OUTCOME_TRYX(vmm::create_deprivileged_kvm(deprivileged_options(run, config), options.device));
+    return std::make_unique<BuiltKvm>(std::move(deprivileged));
+  }
   auto machine = BOOST_OUTCOME_TRYX(vmm::KvmMachine::create(options));
   return std::make_unique<BuiltKvm>(std::move(machine));
 }

@@ -59,7 +59,7 @@ Result<void> check_memory(uint64_t memory) {
 // How little is too little the paging itself knows.
 Result<void> check_monitor_memory(const Run& run) {
   if (!run.monitor_memory) return success();
-  if ((run.technique != "hw" && !is_deprivileged(run)) || run.machine != "model")
+  if (!is_deprivileged(run) && (run.technique != "hw" || run.machine != "model"))
     return refuse(text::tr("sim.validate.monitor_memory_without_hw", run.technique, run.machine));
   const uint64_t bytes = *run.monitor_memory;
   if (bytes % kPageSize || bytes > kMostMonitorMemory)

@@ -1,7 +1,10 @@
-// Techniques beside native on the modelled machine: the same console and the same ports in the same order for the whole guest.
+// Techniques beside native, on both machines: the same console and the same ports in the same order for the whole guest.
 #include <unistd.h>
 
+#include <iostream>
+
 #include "tests/lockstep/teaching_run.h"
+#include "vmm/machines/kvm/kvm_system.h"
 
 using namespace ringside;
 using namespace ringside::testing;
@@ -42,6 +45,22 @@ TEST_CASE("the teaching kernel says the same under each technique as under nativ
   for (const Subject& subject : kDeprivileged) same("model", subject);
   for (const Subject& subject : kSoftware) same("model", subject);
   same("kvm", {"emulate", "none"});  // needs no /dev/kvm
+}
+
+TEST_CASE("the teaching kernel says the same deprivileged on the real processor") {
+  if (const auto system = vmm::KvmSystem::open(); !system) {
+    std::cout << "SKIPPED: " << system.error().message << "\n";
+    return;
+  }
+  const auto native = run_teaching("model", "native", "none");
+  REQUIRE(native.has_value());
+  const auto run = run_teaching("kvm", "trap", "shadow");
+  if (!run) FAIL(run.error().message);
+  CHECK(run.value().console == native.value().console);
+  CHECK(run.value().instructions == 0);  // nobody counted them
+  const bool same_ports = run.value().ports == native.value().ports;
+  CHECK(same_ports);
+  expect_one_entry_an_exit(run.value());
 }
 
 TEST_CASE("under trap too every exit has exactly one entry (E18)") {

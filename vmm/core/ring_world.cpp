@@ -86,6 +86,7 @@ RingContext RingWorld::context(std::span<const uint8_t> code) {
   assert(code.size() <= kCodePages * kPageSize);
   std::memset(host(kCode), 0x90, kCodePages * kPageSize);
   std::copy(code.begin(), code.end(), host(kCode));
+  for (uint64_t page = kCode; page < kCode + kCodePages * kPageSize; page += kPageSize) code_cache_.written(host(page), kPageSize);
   RingContext c;
   c.rip = kCode;
   c.rflags = hw::rflags::kFixed | hw::rflags::kIf;

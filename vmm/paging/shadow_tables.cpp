@@ -380,7 +380,7 @@ ShadowTables::Root ShadowTables::load_root(const CpuState& cpu, GuestView view) 
   guest_root_ = guest;
   root_ = nullptr;
   if (!ram_.has_page(guest)) {
-    place_monitor_entry(monitor_.entries(empty_root_), view);
+    place_monitor_entry(empty_root_, view);
     return {empty_root_, false};
   }
   if (pages_.is_nested(guest)) return {HostPhysical(guest), true};
@@ -391,13 +391,17 @@ ShadowTables::Root ShadowTables::load_root(const CpuState& cpu, GuestView view) 
   ShadowTable& table = obtain(key, 0);
   table.root = true;
   root_ = &table;
-  place_monitor_entry(table.entry, view);
+  place_monitor_entry(table.page, view);
   return {table.page, false};
 }
 
-void ShadowTables::place_monitor_entry(ShadowWord* top, GuestView view) {
+void ShadowTables::place_monitor_entry(HostPhysical top, GuestView view) {
   if (view == GuestView::kHardware || !monitor_entry_.kernel) return;
-  top[monitor_entry_.slot] = is_kernel(view) ? monitor_entry_.kernel : monitor_entry_.user;
+  ShadowWord& entry = monitor_.entries(top)[monitor_entry_.slot];
+  const ShadowWord word = is_kernel(view) ? monitor_entry_.kernel : monitor_entry_.user;
+  if (entry == word) return;
+  if (keeps_edits_ && ShadowFormat::present(entry)) pending_.edits.push_back({top + monitor_entry_.slot * sizeof(ShadowWord)});
+  entry = word;
 }
 
 void ShadowTables::set_monitor_entry(unsigned slot, ShadowWord kernel, ShadowWord user) {

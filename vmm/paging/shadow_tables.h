@@ -130,7 +130,7 @@ class ShadowTables {
   void protect(uint64_t page);
   void tell_traced(uint64_t page);
   void set_word(ShadowTable& table, unsigned index, ShadowWord word);
-  void place_monitor_entry(ShadowWord* top, GuestView view);
+  void place_monitor_entry(HostPhysical top, GuestView view);
   void note_change(const ShadowTable& table, ShadowWord old);
   void note_leaf(EntryRef ref, ShadowWord old);
   EntryRef deepest(ShadowTable* root, uint64_t linear);

@@ -77,7 +77,7 @@ ExitInfo ModelVcpu::info_of(const hw::Stop& stop, Cycles entered) const {
   info.cpl = c.cpl;
   info.time = machine_.now();
   info.guest_time = Cycles(info.time - entered);
-  info.instructions = c.counters.instructions;
+  info.instructions = instructions();
   if (!std::holds_alternative<hw::StopLimit>(stop)) {
     const uint64_t base = c.in_64bit_mode() ? 0 : c.segment[hw::kCs].base;
     info.instruction_length = static_cast<uint8_t>(hw::peek_code(c, base + c.rip, info.instruction));
@@ -162,14 +162,20 @@ std::vector<NamedCounter> ModelMachine::cycle_counters() const {
   return all;
 }
 
+void ModelMachine::announce_real_processor() {
+  name_ = "kvm";
+  capabilities_.deterministic = capabilities_.counts_instructions = capabilities_.single_step = capabilities_.sees_inside = false;
+  capabilities_.time_unit = TimeUnit::kHostNanoseconds;
+}
+
 std::vector<NamedCounter> ModelMachine::counters() {
   std::vector<NamedCounter> all;
   for (unsigned i = 0; i < machine_->cpu_count(); ++i) {
     const hw::Cpu& c = machine_->cpu(i);
     const hw::Mmu& mmu = vcpus_[i]->processor().mmu;
     const hw::MmuCounters& m = mmu.counters;
+    if (capabilities_.counts_instructions) all.push_back({"instructions", c.counters.instructions});
     all.insert(all.end(), {
-        {"instructions", c.counters.instructions},
         {"exceptions", c.counters.exceptions},
         {"interrupts", c.counters.interrupts},
         {"page_faults", c.counters.page_faults},

@@ -101,6 +101,8 @@ class ModelMachine final : public Machine {
   void watch_paging(PagingObserver* observer) {
     for (const auto& vcpu : vcpus_) vcpu->watch_paging(observer);
   }
+  // The guest's code runs on the host's processor, in its time; the virtual PC around it is this one.
+  void announce_real_processor();
   // The machine below, for observers, snapshots and inspectors.
   hw::Machine& hardware() { return *machine_; }
 

@@ -4,13 +4,15 @@
 
 namespace ringside::vmm {
 
-Result<std::unique_ptr<ModelMachine>> create_bt_machine(const BtOptions& options) {
+DeprivilegedOptions deprivileged_by_bt(const BtOptions& options) {
   DeprivilegedOptions below = options;
   below.code = TranslatedCode::kMapped;
   below.make_kernel = [engine = options.engine](hw::Machine& machine, DeprivilegedPaging& paging) -> std::unique_ptr<KernelCode> {
     return std::make_unique<bt::BtKernel>(machine, 0, paging, engine);
   };
-  return create_deprivileged_machine(below);
+  return below;
 }
+
+Result<std::unique_ptr<ModelMachine>> create_bt_machine(const BtOptions& options) { return create_deprivileged_machine(deprivileged_by_bt(options)); }
 
 }  // namespace ringside::vmm

@@ -1,4 +1,5 @@
-// Technique bt on the modelled machine: a deprivileged guest whose kernel runs translated. Called by sim's machine factory and by tests.
+// Technique bt: a deprivileged guest whose kernel runs translated, on the modelled machine or, through deprivileged_kvm, on the real one. Called
+// by sim's machine factory and by tests.
 #pragma once
 
 #include "vmm/techniques/bt/engine.h"
@@ -10,6 +11,9 @@ struct BtOptions : DeprivilegedOptions {  // `code` and `make_kernel` are set he
   bt::EngineOptions engine;
 };
 
+// What a deprivileged machine has to be made with.
+DeprivilegedOptions deprivileged_by_bt(const BtOptions& options);
+// On the modelled machine.
 Result<std::unique_ptr<ModelMachine>> create_bt_machine(const BtOptions& options);
 
 }  // namespace ringside::vmm

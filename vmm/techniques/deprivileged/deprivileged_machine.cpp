@@ -27,6 +27,7 @@ Result<DeprivilegedVcpu::Parts> make_parts(hw::Machine& machine, unsigned index,
     parts.processor = &ring->hardware();
     parts.ring = std::move(ring);
   }
+  if (options.time == GuestTime::kHost) parts.pace = std::make_unique<HostPace>(machine);
   parts.kernel = options.make_kernel ? options.make_kernel(machine, *parts.paging) : std::make_unique<KernelCode>();
   return parts;
 }

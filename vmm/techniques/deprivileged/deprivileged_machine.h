@@ -10,6 +10,9 @@
 
 namespace ringside::vmm {
 
+// What time is to the guest: that of the modelled processors, or the host's (host_pace.h).
+enum class GuestTime : uint8_t { kModelled, kHost };
+
 struct DeprivilegedOptions {
   hw::MachineConfig machine;                  // monitor_bytes is set from monitor_bytes below
   uint64_t monitor_bytes = 128ull << 20;      // cap of all that the monitor keeps: shadow tables, translations
@@ -23,6 +26,7 @@ struct DeprivilegedOptions {
   // Makes the processor below; default: a modelled one. Machines out of the model's reach are told of each changed table entry.
   std::function<Result<std::unique_ptr<RingCpu>>(hw::Machine& machine, MonitorPart& part)> make_ring;
   TableEdits edits = TableEdits::kUnseen;
+  GuestTime time = GuestTime::kModelled;
 };
 
 Result<std::unique_ptr<ModelMachine>> create_deprivileged_machine(const DeprivilegedOptions& options);

@@ -47,6 +47,7 @@ std::optional<GuestState> DeprivilegedVcpu::guest_state() {
 void DeprivilegedVcpu::interrupt() noexcept {
   ModelVcpu::interrupt();
   parts_.ring->interrupt();
+  if (parts_.pace) parts_.pace->wake();
 }
 
 std::vector<NamedCounter> DeprivilegedVcpu::technique_counters() const {
@@ -78,6 +79,7 @@ Result<Exit> DeprivilegedVcpu::run(const RunBounds& bounds) {
 
 DeprivilegedVcpu::Turn DeprivilegedVcpu::step(const RunBounds& bounds) {
   Cpu& c = cpu();
+  if (parts_.pace) parts_.pace->follow();
   if (emulating_) return tell(emulate(), bounds);
   if (takes_interrupt(c)) return take_interrupt(bounds);
   if (c.halted) return wait_halted(bounds);
@@ -109,9 +111,18 @@ DeprivilegedVcpu::Turn DeprivilegedVcpu::wait_halted(const RunBounds& bounds) {
   constexpr unsigned kTurns = 10'000;  // timers that raise nothing must not keep the run loop from its bounds
   for (unsigned turn = 0; turn < kTurns; ++turn) {
     if (takes_interrupt(c)) return std::nullopt;
-    if (!(c.system_flags & rflags::kIf) || !machine_.wait_for_timer(index_)) return tell_halt();
+    if (!(c.system_flags & rflags::kIf)) return tell_halt();
+    if (parts_.pace && !sleep_until_timer(bounds)) break;
+    if (!machine_.wait_for_timer(index_)) return tell_halt();
   }
   return Exit{cause_of(StopLimit{}, bounds), info_of(StopLimit{}, entered_)};
+}
+
+// In the host's time. False: the run loop wants its turn first.
+bool DeprivilegedVcpu::sleep_until_timer(const RunBounds& bounds) {
+  const Cycles timer = machine_.clock().next_deadline();
+  if (timer == TimerQueue::kNever) return true;  // nothing to wait for
+  return parts_.pace->sleep_until(std::min(timer, bounds.guest_deadline), bounds.wall_deadline) && timer <= bounds.guest_deadline;
 }
 
 DeprivilegedVcpu::Turn DeprivilegedVcpu::tell_halt() {
@@ -161,6 +172,7 @@ DeprivilegedVcpu::Turn DeprivilegedVcpu::enter_guest(const RunBounds& bounds) {
   take_context(before, context);
   if (then != KernelCode::Then::kTrap) machine_.charge(Primitive::kCallout);
   else if (!std::holds_alternative<RingInterrupted>(event.value())) charge_trap();
+  if (parts_.pace) parts_.pace->follow();
   machine_.clock().run_due(machine_.now());
   switch (then) {
     case KernelCode::Then::kResume: return std::nullopt;
@@ -318,7 +330,9 @@ DeprivilegedVcpu::Turn DeprivilegedVcpu::inject(const TrapExit& trap, const Pend
 
 // A timer of the virtual machine, or the monitor's own wish to look.
 DeprivilegedVcpu::Turn DeprivilegedVcpu::interrupted(const RunBounds& bounds) {
-  if (machine_.chipset().interrupt_pending(index_)) {
+  // In the host's time the run loop's deadline comes first: a guest that leaves an interrupt pending would keep it from its turn for ever.
+  const bool run_loop_waits = parts_.pace && HostPace::SteadyClock::now() >= bounds.wall_deadline;
+  if (!run_loop_waits && machine_.chipset().interrupt_pending(index_)) {
     ++traps_;
     return Exit{TrapExit{.reason = traces::ExitReason::kExternalInterrupt}, info_of(StopNone{}, entered_)};
   }

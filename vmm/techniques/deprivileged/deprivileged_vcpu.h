@@ -18,6 +18,7 @@
 #include "vmm/core/ring_cpu.h"
 #include "vmm/machines/model/model_machine.h"
 #include "vmm/paging/deprivileged_paging.h"
+#include "vmm/techniques/deprivileged/host_pace.h"
 #include "vmm/techniques/deprivileged/kernel_code.h"
 #include "vmm/techniques/deprivileged/sensitive_watch.h"
 
@@ -33,6 +34,7 @@ class DeprivilegedVcpu final : public ModelVcpu {
     std::unique_ptr<SensitiveWatch> watch;  // null: nothing is observed
     HostKind host = HostKind::kType2;
     const hw::Cpu* processor = nullptr;     // below the guest, where it is a modelled one
+    std::unique_ptr<HostPace> pace;  // where the guest's time is the host's
   };
   DeprivilegedVcpu(hw::Machine& machine, unsigned index, Parts parts);
   ~DeprivilegedVcpu() override;
@@ -41,6 +43,8 @@ class DeprivilegedVcpu final : public ModelVcpu {
   std::optional<GuestState> guest_state() override;
   Result<void> set_registers(const Registers& registers) override;
   void interrupt() noexcept override;
+  // Nobody counts those of a real processor.
+  uint64_t instructions() const override { return parts_.pace ? 0 : ModelVcpu::instructions(); }
   std::vector<NamedCounter> technique_counters() const override;
   const hw::Cpu& processor() const override { return parts_.processor ? *parts_.processor : cpu(); }
   void observe(hw::Observer* observer) override;
@@ -60,6 +64,7 @@ class DeprivilegedVcpu final : public ModelVcpu {
   Turn interpret(const RunBounds& bounds);
   Turn take_interrupt(const RunBounds& bounds);
   Turn wait_halted(const RunBounds& bounds);
+  bool sleep_until_timer(const RunBounds& bounds);
   Turn enter_guest(const RunBounds& bounds);
   bool takes_interrupt(const hw::Cpu& c) const;
 

@@ -11,6 +11,9 @@ class EmulateVcpu : public ModelVcpu {
  public:
   using ModelVcpu::ModelVcpu;
   std::vector<NamedCounter> technique_counters() const override;
+
+ protected:
+  hw::EmulatedDevices devices() const override { return hw::EmulatedDevices::kVirtual; }
 };
 
 // Time is the host's: before each stretch of instructions the machine's clock is set forward to it, and where the guest idles past it the
@@ -19,9 +22,6 @@ class HostPacedVcpu final : public EmulateVcpu {
  public:
   HostPacedVcpu(hw::Machine& machine, unsigned index);
   Result<Exit> run(const RunBounds& bounds) override;
-
- protected:
-  hw::EmulatedDevices devices() const override { return hw::EmulatedDevices::kVirtual; }
 
  private:
   static constexpr uint64_t kStretch = 20'000;

@@ -78,6 +78,16 @@ class Prober {
     return seen.eax() == 2;
   }
 
+  // Of a load from the monitor's part at CPL 3: mov rax, address; mov eax, [rax].
+  Result<bool> says_present(uint64_t offset) {
+    Code load{0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0x8b, 0x00};
+    const uint64_t address = world_->controls().gdt_base - ring_layout::kGdt + offset;
+    std::memcpy(load.data() + 2, &address, sizeof address);
+    const Outcome outcome = BOOST_OUTCOME_TRYX(enter(world_->context(load), world_->controls()));
+    const auto* fault = std::get_if<RingException>(&outcome.event);
+    return fault && (fault->error & 1) != 0;
+  }
+
   Result<void> find_facts(std::vector<RingFact>& facts) {
     const auto usual = [](RingContext&, RingControls&) {};
     facts.push_back({"outside_edits", "vmm.ring.fact.outside_edits", BOOST_OUTCOME_TRYX(honours_outside_edits())});
@@ -107,13 +117,12 @@ class Prober {
     const Outcome bases = BOOST_OUTCOME_TRYX(program({0xf3, 0x48, 0x0f, 0xae, 0xc0, 0xfa}, [](RingContext&, RingControls& c) { c.cr4 &= ~hw::cr4::kFsgsbase; }));
     facts.push_back({"cr4_fsgsbase", "vmm.ring.fact.cr4_fsgsbase", bases.is(hw::Vector::kUD)});
 
-    // mov rax, the monitor's part; mov eax, [rax]
-    Code load{0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0x8b, 0x00};
-    const uint64_t part = world_->controls().gdt_base;
-    std::memcpy(load.data() + 2, &part, sizeof part);
-    const Outcome upper = BOOST_OUTCOME_TRYX(program(load, usual));
-    const auto* fault = std::get_if<RingException>(&upper.event);
-    facts.push_back({"supervisor_half", "vmm.ring.fact.supervisor_half", fault && (fault->error & 1) != 0});
+    bool present = true;
+    for (const uint64_t offset : {ring_layout::kGdt, ring_layout::kStub}) present = present && BOOST_OUTCOME_TRYX(says_present(offset));
+    facts.push_back({"supervisor_half", "vmm.ring.fact.supervisor_half", present});
+
+    const Outcome disabled = BOOST_OUTCOME_TRYX(program({0x0f, 0x05}, [](RingContext&, RingControls& c) { c.efer &= ~hw::efer::kSce; }));
+    facts.push_back({"efer_sce", "vmm.ring.fact.efer_sce", disabled.context.gpr[hw::kRcx] == 0});
 
     const Outcome icebp = BOOST_OUTCOME_TRYX(program({0xf1, 0xfa}, usual));
     facts.push_back({"icebp", "vmm.ring.fact.icebp", icebp.is(hw::Vector::kDB) && icebp.context.rip == RingWorld::kCode + 1});
