@@ -52,7 +52,8 @@ void DeprivilegedVcpu::interrupt() noexcept {
 
 std::vector<NamedCounter> DeprivilegedVcpu::technique_counters() const {
   std::vector<NamedCounter> all{{"traps", traps_}, {"emulated_instructions", emulated_}, {"injected_events", injected_}, {"mode_switches", switches_},
-                                {"interpreted_instructions", interpreted_}, {"host_switches", host_switches_}};
+                                {"interpreted_instructions", interpreted_}, {"host_switches", host_switches_},
+                                {"monitor_table_bytes", parts_.pool->used_pages() * kPageSize}, {"monitor_table_bytes_most", parts_.pool->peak_pages() * kPageSize}};
   for (const auto& more : {parts_.paging->counters(), parts_.kernel->counters(), parts_.ring->counters()}) all.insert(all.end(), more.begin(), more.end());
   return all;
 }
