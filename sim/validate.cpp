@@ -39,7 +39,7 @@ Result<void> check_combination(const Run& run) {
   if (run.isa != "x86" && run.isa != "strict") return refuse(text::tr("sim.validate.isa", run.isa));
   if (run.table_writes && !is_deprivileged(run)) return refuse(text::tr("sim.validate.table_writes", run.technique));
   if (run.adaptive == vmm::bt::Adaptive::kOff && run.technique != "bt") return refuse(text::tr("sim.validate.adaptive", run.technique));
-  if (run.isa == "strict" && (!model || run.technique == "hw")) return refuse(text::tr("sim.validate.isa_strict", run.machine, run.technique));
+  if (run.isa == "strict" && (!model || !is_deprivileged(run))) return refuse(text::tr("sim.validate.isa_strict", run.machine, run.technique));
   if (is_deprivileged(run) && run.paging != "shadow") return refuse(text::tr("sim.validate.trap_needs_shadow", run.technique));
   if (run.technique == "pv" && run.paging != "direct") return refuse(text::tr("sim.validate.pv_needs_direct"));
   if (run.technique == "pv" && !model) return refuse(text::tr("sim.validate.pv_model"));

@@ -39,8 +39,8 @@ TEST_CASE("names that are unknown or do not exist yet") {
   run.machine = "modle";
   CHECK(says(refusal(run), {"machine", "modle", "did you mean 'model'", "kvm"}));
   run = good();
-  run.technique = "bt";
-  CHECK(says(refusal(run), {"technique", "'bt'", "native"}));
+  run.technique = "recompile";
+  CHECK(says(refusal(run), {"technique", "'recompile'", "native"}));
   run.technique = "vmx";
   CHECK(says(refusal(run), {"'vmx'", "native", "os"}));
   run = good();

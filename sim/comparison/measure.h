@@ -1,5 +1,5 @@
-// Measures one workload of the teaching kernel under one subject: time and exits per operation, between the two markers the guest writes. The
-// price of markers and of entering the measured part falls out by measuring twice with different counts. On the model cycles of detailed mode,
+// Measures one workload of the teaching kernel under one subject: time and exits per operation, between the two markers the guest writes. On the
+// model cycles of detailed mode, and the price of markers and of entering the measured part falls out by measuring twice with different counts;
 // on kvm nanoseconds of the host's clock. Called by `ringside compare` and the experiment `techniques`.
 #pragma once
 

@@ -14,10 +14,14 @@
 
 namespace ringside::sim {
 
+// Rows of the host's real processor take minutes and differ from run to run.
+enum class RealMachine : uint8_t { kMeasured, kLeftOut };
+
 // What a run may be asked to change. The defaults give the numbers of the results page.
 struct ExperimentOptions {
   hw::CostProfile profile;                // cycles of the primitive operations
   std::string tlb_profile = "park-2022";  // walk caches and nested TLB, where an experiment switches them on; exists
+  RealMachine real_machine = RealMachine::kMeasured;
   std::vector<uint64_t> misses = {4096};  // `crossover`: TLB misses, one sweep for each
 };
 

@@ -180,13 +180,27 @@ TEST_CASE("agile: below five references, shares as published, and no more exits 
 }
 
 TEST_CASE("results page: all experiments, with the pictures it names", "[experiment]") {
-  const ResultsPage page = results_page(options_with(std::string(hw::kDefaultCostProfile))).value();
+  ExperimentOptions options = options_with(std::string(hw::kDefaultCostProfile));
+  options.real_machine = RealMachine::kLeftOut;
+  const ResultsPage page = results_page(options).value();
   CHECK(page.verdict == Verdict::kAsExpected);
   for (const Experiment& experiment : all_experiments())
     CHECK(page.markdown.find("## " + std::string(experiment.name) + "\n") != std::string::npos);
-  REQUIRE(page.pictures.size() == 1);
-  CHECK(page.markdown.find("](crossover.svg)") != std::string::npos);
+  REQUIRE(page.pictures.size() == 2);
+  for (const char* picture : {"](crossover.svg)", "](exit-path.svg)"}) CHECK(page.markdown.find(picture) != std::string::npos);
   CHECK(page.markdown.find("NOT as expected") == std::string::npos);
+}
+
+TEST_CASE("bars: one for each name, with pieces as long as their values", "[experiment]") {
+  ExperimentResult result;
+  result.columns = {"technique", "step", "cycles"};
+  result.rows = {{std::string("trap"), std::string("switch"), 100.0}, {std::string("trap"), std::string("emulate"), 300.0}, {std::string("hw"), std::string("switch"), 200.0}};
+  const std::string svg = bars_svg(result, "step", "cycles", "path");
+  CHECK(svg.find(">trap</text>") < svg.find(">hw</text>"));
+  CHECK(svg.find(">400</text>") != std::string::npos);
+  CHECK(svg.find("switch: 100") != std::string::npos);
+  CHECK(svg.find("switch: 200") != std::string::npos);
+  CHECK(svg.find("emulate: 300") != std::string::npos);
 }
 
 TEST_CASE("plot: lines go through the values, the mark lies where it should", "[experiment]") {

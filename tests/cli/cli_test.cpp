@@ -114,9 +114,13 @@ TEST_CASE("unknown commands, options and values") {
 
 TEST_CASE("unknown and impossible combinations") {
   check_refused(ringside_with({"run", "-k", "x", "--machine", "kmv"}), 2, {"'kmv'", "did you mean 'kvm'"});
-  check_refused(ringside_with({"run", "-k", "x", "--technique", "bt"}), 2, {"'bt'", "does not exist yet", "native"});
+  check_refused(ringside_with({"run", "-k", "x", "--technique", "recompile"}), 2, {"'recompile'", "does not exist yet", "native"});
   check_refused(ringside_with({"run", "-k", "x", "--paging", "direct"}), 2, {"--paging direct", "technique pv", "native"});
   check_refused(ringside_with({"run", "-k", "x", "--technique", "pv"}), 2, {"technique pv", "--paging direct"});
+  check_refused(ringside_with({"run", "-k", "x", "--isa", "strict"}), 2, {"--isa strict", "native"});
+  check_refused(ringside_with({"run", "-k", "x", "--isa", "arm"}), 2, {"'arm'", "strict"});
+  check_refused(ringside_with({"run", "-k", "x", "--table-writes", "traced"}), 2, {"--table-writes", "native"});
+  check_refused(ringside_with({"run", "-k", "x", "--bt-adaptive", "off"}), 2, {"--bt-adaptive", "native"});
   check_refused(ringside_with({"run", "-k", "x", "--level", "exits"}), 2, {"--level", "-o"});
   check_refused(ringside_with({"run", "-k", "x", "--start-mode", "real", "--initrd", "y"}), 2, {"--initrd"});
   check_refused(ringside_with({"run", "-k", "x", "--memory", "64K"}), 2, {"64 KiB", "1 MiB"});
@@ -135,6 +139,28 @@ TEST_CASE("a cap of the monitor's memory that is too small is refused, one that 
     CHECK(kept.out == read_file(RINGSIDE_SOURCE_DIR "/tests/guests/teaching/expected.txt"));
   }
   check_refused(ringside_with({"run", "-k", teaching(), "--monitor-memory", "4M"}), 2, {"--monitor-memory", "native"});
+}
+
+// --- comparing ---------------------------------------------------------------------------------------------------------------
+
+TEST_CASE("compare: one workload under several techniques, with ratio and causes") {
+  const auto json = json_of(ringside_with({"compare", "syscall", "--subject", "model/native,model/trap,model/hw/nested", "--cost-profile", "modern", "--json"}));
+  REQUIRE(json["rows"].size() == 3);
+  CHECK(json["workload"] == "syscall");
+  CHECK(json["rows"][0]["ratio_to_native"] == 1.0);
+  CHECK(json["rows"][1]["median"] > json["rows"][0]["median"]);
+  CHECK(json["rows"][1]["causes"].get<std::string>().find("SYSTEM_CALL 1.00") != std::string::npos);
+  CHECK(json["rows"][2]["exits"] == 0.0);
+}
+
+TEST_CASE("compare: what does not exist is refused, what does not end is a reason") {
+  check_refused(ringside_with({"compare", "syscal"}), 2, {"'syscal'", "syscall"});
+  check_refused(ringside_with({"compare", "in", "--subject", "model/vmx"}), 2, {"'model/vmx'", "model/hw/nested"});
+  check_refused(ringside_with({"compare", "in", "--machine", "real"}), 2, {"'real'", "kvm"});
+  check_refused(ringside_with({"compare", "in", "--cost-profile", "none-such"}), 3, {"none-such"});
+  const Outcome missing = ringside_with({"compare", "in", "--subject", "model/native", "-k", "/nonexistent"});
+  CHECK(missing.code == 1);
+  CHECK(missing.out.find("/nonexistent") != std::string::npos);
 }
 
 // --- guest images ------------------------------------------------------------------------------------------------------------

@@ -99,7 +99,9 @@ Result<ExperimentResult> run(const ExperimentOptions& options) {
   Medians with_early, with_modern, on_host;
   BOOST_OUTCOME_TRYV(measure_all(result, early, "model", with_early));
   BOOST_OUTCOME_TRYV(measure_all(result, modern, "model", with_modern));
-  BOOST_OUTCOME_TRYV(measure_all(result, options.profile, "kvm", on_host));
+  if (options.real_machine == RealMachine::kMeasured) {
+    BOOST_OUTCOME_TRYV(measure_all(result, options.profile, "kvm", on_host));
+  }
   const unsigned held = count_orderings(result, with_early, Tell::kNotOrdered);
   result.notes.insert(result.notes.begin(), text::tr("sim.experiment.techniques.held", held, std::size(kOrderings), kEarly));
   const unsigned still = count_orderings(result, with_modern, Tell::kTurned);
