@@ -18,9 +18,9 @@ bool same_registers(const RingContext& a, const RingContext& b) { return a.gpr =
 
 }  // namespace
 
-BtKernel::BtKernel(hw::Machine& machine, unsigned cpu, DeprivilegedPaging& paging, const EngineOptions& options)
+BtKernel::BtKernel(hw::Machine& machine, unsigned cpu, DeprivilegedPaging& paging, const EngineOptions& options, EngineObserver* observer)
     : machine_(machine), cpu_(cpu), paging_(paging), code_(machine.cpu(cpu)), base_(paging.monitor_base()) {
-  engine_ = std::make_unique<BtEngine>(memory(), code_, options);
+  engine_ = std::make_unique<BtEngine>(memory(), code_, options, observer);
   paging_.set_trace_hook([this](uint64_t address) {
     const uint64_t page_end = (address & ~(kPageSize - 1)) + kPageSize;
     engine_->page_written(address, std::min(kLongestStore, page_end - address));

@@ -14,7 +14,7 @@ namespace ringside::vmm::bt {
 class BtKernel final : public KernelCode {
  public:
   // `machine` is the virtual one; both outlive this. `cpu`: which of its processors.
-  BtKernel(hw::Machine& machine, unsigned cpu, DeprivilegedPaging& paging, const EngineOptions& options);
+  BtKernel(hw::Machine& machine, unsigned cpu, DeprivilegedPaging& paging, const EngineOptions& options, EngineObserver* observer = nullptr);
   ~BtKernel() override;
 
   Enter enter(hw::Cpu& guest, RingContext& context) override;

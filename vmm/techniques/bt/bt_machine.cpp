@@ -7,8 +7,8 @@ namespace ringside::vmm {
 DeprivilegedOptions deprivileged_by_bt(const BtOptions& options) {
   DeprivilegedOptions below = options;
   below.code = TranslatedCode::kMapped;
-  below.make_kernel = [engine = options.engine](hw::Machine& machine, DeprivilegedPaging& paging) -> std::unique_ptr<KernelCode> {
-    return std::make_unique<bt::BtKernel>(machine, 0, paging, engine);
+  below.make_kernel = [engine = options.engine, observer = options.observer](hw::Machine& machine, DeprivilegedPaging& paging) -> std::unique_ptr<KernelCode> {
+    return std::make_unique<bt::BtKernel>(machine, 0, paging, engine, observer);
   };
   return below;
 }

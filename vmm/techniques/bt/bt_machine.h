@@ -9,6 +9,7 @@ namespace ringside::vmm {
 
 struct BtOptions : DeprivilegedOptions {  // `code` and `make_kernel` are set here
   bt::EngineOptions engine;
+  bt::EngineObserver* observer = nullptr;   // outlives the machine
 };
 
 // What a deprivileged machine has to be made with.

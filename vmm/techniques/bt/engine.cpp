@@ -130,7 +130,7 @@ Translation* BtEngine::make(uint64_t rip) {
   counters_.guest_bytes += t.guest_bytes;
   counters_.code_bytes += t.code.size();
   counters_.guest_instructions += t.instructions.size();
-  if (observer_) observer_->on_translation(t);
+  if (observer_) observer_->on_translation(t, places_.cache);
   return &t;
 }
 
@@ -154,7 +154,7 @@ void BtEngine::connect(Translation& to) {
     cache_->link_exit(*p.from, p.index, to);
     ++counters_.links;
   }
-  if (observer_) observer_->on_link(p.from->rip, to.rip, p.site);
+  if (observer_) observer_->on_link(p.from->rip, to.rip, p.site ? traces::ChainKind::kRemembered : traces::ChainKind::kDirect);
 }
 
 // --- leaving

@@ -52,8 +52,9 @@ struct EngineCounters {
 class EngineObserver {
  public:
   virtual ~EngineObserver() = default;
-  virtual void on_translation(const Translation& translation) = 0;
-  virtual void on_link(uint64_t from, uint64_t to, bool indirect) = 0;
+  // `cache`: linear address of the translation cache.
+  virtual void on_translation(const Translation& translation, uint64_t cache) = 0;
+  virtual void on_link(uint64_t from, uint64_t to, traces::ChainKind kind) = 0;
   virtual void on_invalidation(const Translation& translation, Invalidation cause) = 0;
   virtual void on_retranslation(uint64_t rip, uint32_t traps) = 0;
 };

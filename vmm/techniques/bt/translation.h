@@ -10,39 +10,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "traces/schema/translation_kinds.h"
+
 namespace ringside::vmm::bt {
 
-// What became of an instruction.
-enum class Treatment : uint8_t {
-  kIdentical,  // copied, byte for byte
-  kRebased,    // copied with its RIP-relative operand addressed in another way
-  kControl,    // a branch: guest addresses remain guest addresses, the way leads through the cache
-  kInLine,     // replaced by instructions that work on the state page
-  kCallOut,    // replaced by a trap: the monitor does it on the virtual processor
-};
-
-// Why an instruction was not copied.
-enum class Reason : uint8_t {
-  kNone,
-  kRipRelative,      // its operand lies relative to the guest's rip, not the cache's
-  kBranch,           // relative branch
-  kReturnAddress,    // pushes or pops a guest address
-  kIndirectTarget,   // its target is known only when it runs
-  kInterruptFlag,    // CLI, STI
-  kFlagsImage,       // PUSHF, POPF: IF, IOPL and AC are virtual
-  kControlRegister,  // reads CR0 .. CR8
-  kSelector,         // would show a selector with RPL 3
-  kMachineStatus,    // SMSW, STR, SLDT
-  kAlignmentFlag,    // CLAC, STAC
-  kPrivileged,       // faults at CPL 3
-  kSensitive,        // does not fault at CPL 3 and shows or changes what is the machine's
-  kPort,             // IN, OUT
-  kFarTransfer,      // IRET, SYSRET, far JMP, CALL, RET, INT n
-  kOwnAddress,       // x87: records its own address
-  kNoInstruction,    // raises #UD, and the guest must see its own address
-  kAwkward,          // a form too rare to be worth a sequence of its own
-  kTracedMemory,     // its memory accesses kept trapping: retranslated
-};
+using traces::Treatment;
+using Reason = traces::TreatmentReason;
 
 struct InstructionRecord {
   uint16_t guest = 0;  // offset from the block's rip
@@ -122,8 +95,5 @@ struct Translation {
   unsigned generation = 0;
   std::vector<Translation*> linked_from;  // one entry per exit or in-line cache that leads here
 };
-
-const char* name_of(Treatment treatment);
-const char* name_of(Reason reason);
 
 }  // namespace ringside::vmm::bt

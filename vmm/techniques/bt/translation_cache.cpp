@@ -38,22 +38,6 @@ PopfRule popf_rule(unsigned flags_15_8, PopfTable table) {
 
 }  // namespace
 
-const char* name_of(Invalidation cause) {
-  switch (cause) {
-    case Invalidation::kWritten:
-      return "written";
-    case Invalidation::kRemapped:
-      return "remapped";
-    case Invalidation::kEvicted:
-      return "evicted";
-    case Invalidation::kFlushed:
-      return "flushed";
-    case Invalidation::kRetranslated:
-      return "retranslated";
-  }
-  return "";
-}
-
 TranslationCache::TranslationCache(CacheMemory memory, unsigned generations, OnInvalidation on_invalidation)
     : memory_(std::move(memory)), on_invalidation_(std::move(on_invalidation)), generations_(generations) {
   const uint64_t size = memory_.pages.size() * kPageSize;

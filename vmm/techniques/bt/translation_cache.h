@@ -18,15 +18,7 @@
 
 namespace ringside::vmm::bt {
 
-// Why translations went.
-enum class Invalidation : uint8_t {
-  kWritten,       // the guest wrote to their bytes
-  kRemapped,      // their guest address is mapped to other memory, or to none; they may come back
-  kEvicted,       // the cache was full
-  kFlushed,       // all went: the monitor's part of the address space moved
-  kRetranslated,  // an instruction of theirs is to be treated in another way
-};
-const char* name_of(Invalidation cause);
+using traces::Invalidation;
 
 // The cache's bytes as the monitor reaches them: pages that need not lie side by side.
 struct CacheMemory {
