@@ -67,6 +67,14 @@ TEST_CASE("Debian's kernel boots by trap-and-emulate where every sensitive instr
   CHECK(strict.report.outcome.totals.exits > 1'000'000);
 }
 
+TEST_CASE("Debian's kernel boots translated to its script, with the output of native") {
+  if (!guests_fetched()) return;
+  const Boot translated = boot("bt", "shadow", "ringside-boot-d-");
+  CHECK(translated.report.outcome.end == vmm::RunEnd::kPoweredOff);
+  // The kernel's own lines tell times, and those are others.
+  CHECK(without_kernel_lines(translated.console) == contents(RINGSIDE_SOURCE_DIR "/tests/guests/linux/expected.txt"));
+}
+
 TEST_CASE("under plain trap-and-emulate Debian's kernel goes wrong, and the report names the instructions x86 lets pass") {
   if (!guests_fetched()) return;
   sim::Run run = debian_run();

@@ -63,6 +63,22 @@ TEST_CASE("the teaching kernel says the same deprivileged on the real processor"
   expect_one_entry_an_exit(run.value());
 }
 
+TEST_CASE("the teaching kernel says the same translated, by its own instructions done in other ones") {
+  const auto native = run_teaching("model", "native", "none");
+  const auto translated = run_teaching("model", "bt", "shadow");
+  REQUIRE(native.has_value());
+  REQUIRE(translated.has_value());
+  CHECK(translated.value().console == native.value().console);
+  const bool same_ports = translated.value().ports == native.value().ports;
+  CHECK(same_ports);
+  CHECK(translated.value().instructions > native.value().instructions);
+  expect_one_entry_an_exit(translated.value());
+  // Most of what traps under trap does not come to the monitor.
+  const auto trap = run_teaching("model", "trap", "shadow");
+  REQUIRE(trap.has_value());
+  CHECK(translated.value().exits < trap.value().exits);
+}
+
 TEST_CASE("under trap too every exit has exactly one entry (E18)") {
   for (const Subject& subject : kDeprivileged) {
     const auto run = run_teaching("model", subject.technique, subject.paging, subject.isa);
