@@ -108,8 +108,9 @@ Answer DirectPaging::check_entry(MachineFrame frame, FrameType type, unsigned in
   if (!present(entry)) return Answer::kDone;
   const Answer answer = take_target(type, entry);
   if (answer != Answer::kDone) return answer;
-  if (adjusted(entry) == entry && frames_.guest(frame)->was_table) flush_.edits.push_back({address_of(frame) + index * 8});
-  store_entry(frame, index, adjusted(entry));
+  // Of a frame that never was a table nobody can have a shadow.
+  if (frames_.guest(frame)->was_table) flush_.edits.push_back({address_of(frame) + index * 8});
+  if (adjusted(entry) != entry) store(frames_.entries(frame) + index, adjusted(entry));
   return answer;
 }
 
