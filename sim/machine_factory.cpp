@@ -10,6 +10,7 @@
 #include "vmm/machines/model/inside_recorder.h"
 #include "vmm/machines/model/model_machine.h"
 #include "vmm/techniques/bt/bt_machine.h"
+#include "vmm/techniques/bt/translation_recorder.h"
 #include "vmm/techniques/deprivileged/deprivileged_kvm.h"
 #include "vmm/techniques/emulate/emulate_machine.h"
 #include "vmm/techniques/hw/hw_machine.h"
@@ -36,7 +37,9 @@ std::string host_text() {
 
 class BuiltModel final : public BuiltMachine {
  public:
-  explicit BuiltModel(std::unique_ptr<vmm::ModelMachine> machine) : machine_(std::move(machine)) {}
+  // `translations`: what the machine tells of binary translation, where it does any.
+  explicit BuiltModel(std::unique_ptr<vmm::ModelMachine> machine, std::unique_ptr<vmm::bt::TranslationRecorder> translations = nullptr)
+      : translations_(std::move(translations)), machine_(std::move(machine)) {}
   vmm::Machine& machine() override { return *machine_; }
   vmm::ModelMachine* model() override { return machine_->capabilities().deterministic ? machine_.get() : nullptr; }
   void record_inside(traces::Writer& writer, traces::TraceLevel level) override {
@@ -45,10 +48,12 @@ class BuiltModel final : public BuiltMachine {
     machine_->observe(&*recorder_);
     machine_->watch_paging(&*recorder_);
     machine_->watch_guest(&*recorder_);
+    if (translations_) translations_->record(machine_->hardware(), writer);
   }
   std::string host() const override { return machine_->capabilities().deterministic ? "" : host_text(); }
 
  private:
+  std::unique_ptr<vmm::bt::TranslationRecorder> translations_;
   std::unique_ptr<vmm::ModelMachine> machine_;
   std::optional<vmm::InsideRecorder> recorder_;
 };
@@ -93,11 +98,13 @@ void set_deprivileged(vmm::DeprivilegedOptions& options, const Run& run, const h
 
 bool is_deprivileged(const Run& run) { return run.technique == "trap" || run.technique == "bt"; }
 
-vmm::DeprivilegedOptions deprivileged_options(const Run& run, const hw::MachineConfig& config) {
+// `translations`, if given, hears of binary translation and outlives the machine.
+vmm::DeprivilegedOptions deprivileged_options(const Run& run, const hw::MachineConfig& config, vmm::bt::EngineObserver* translations = nullptr) {
   if (run.technique == "bt") {
     vmm::BtOptions options;
     set_deprivileged(options, run, config);
     options.engine.adaptive = run.adaptive;
+    options.observer = translations;
     return vmm::deprivileged_by_bt(options);
   }
   vmm::DeprivilegedOptions options;
@@ -111,8 +118,9 @@ Result<std::unique_ptr<BuiltMachine>> build_model(const Run& run) {
   if (run.timing.uses_profile()) config.costs = BOOST_OUTCOME_TRYX(load_cost_profile(run.timing));
   if (run.technique == "emulate") return build_interpreter(config, vmm::EmulateOn::kModel);
   if (is_deprivileged(run)) {
-    auto deprivileged = BOOST_OUTCOME_TRYX(vmm::create_deprivileged_machine(deprivileged_options(run, config)));
-    return std::make_unique<BuiltModel>(std::move(deprivileged));
+    auto translations = std::make_unique<vmm::bt::TranslationRecorder>();
+    auto deprivileged = BOOST_OUTCOME_TRYX(vmm::create_deprivileged_machine(deprivileged_options(run, config, translations.get())));
+    return std::make_unique<BuiltModel>(std::move(deprivileged), std::move(translations));
   }
   if (run.technique == "pv") {
     vmm::pv::PvOptions options;

@@ -12,6 +12,7 @@
 #include "traces/schema/event_kinds.h"
 #include "traces/schema/exit_reason.h"
 #include "traces/schema/field.h"
+#include "traces/schema/translation_kinds.h"
 #include "traces/schema/walk_reference.h"
 
 namespace ringside::traces {
@@ -467,12 +468,112 @@ struct Description<Emulation> {
   };
 };
 
+// ---- binary translation -----------------------------------------------------------------------------------------------
+
+struct Translation {
+  uint64_t time = 0;
+  uint32_t vcpu = 0;
+  uint64_t rip = 0;
+  uint32_t guest_bytes = 0, instructions = 0;
+  uint64_t code = 0;
+  uint32_t code_bytes = 0;
+  uint32_t in_line = 0, call_outs = 0;
+};
+template <>
+struct Description<Translation> {
+  static constexpr std::string_view kName = "translation";
+  static constexpr std::string_view kText = "A block of the guest's kernel was translated; its instructions follow, one event each.";
+  static constexpr auto kFields = std::tuple{
+      field(&Translation::rip, "rip", Unit::kAddress, Predict::kRip, "Guest address of the block."),
+      field(&Translation::guest_bytes, "guest_bytes", Unit::kBytes, Predict::kLast, "Size of the guest's code."),
+      field(&Translation::instructions, "instructions", Unit::kCount, Predict::kLast, "Number of guest instructions."),
+      field(&Translation::code, "code", Unit::kAddress, Predict::kLast, "Where the translation lies in the translation cache."),
+      field(&Translation::code_bytes, "code_bytes", Unit::kBytes, Predict::kLast, "Size of the translation."),
+      field(&Translation::in_line, "in_line", Unit::kCount, Predict::kLast, "Instructions replaced by sequences in line."),
+      field(&Translation::call_outs, "call_outs", Unit::kCount, Predict::kLast, "Instructions left to the monitor."),
+  };
+};
+
+struct TranslatedInstruction {
+  uint64_t time = 0;
+  uint32_t vcpu = 0;
+  uint64_t rip = 0;
+  InstructionBytes instruction{};
+  Treatment treatment = Treatment::kIdentical;
+  TreatmentReason reason = TreatmentReason::kNone;
+  uint64_t code = 0;
+  std::string_view output{};
+};
+template <>
+struct Description<TranslatedInstruction> {
+  static constexpr std::string_view kName = "translated_instruction";
+  static constexpr std::string_view kText = "What became of one instruction of the block translated just before.";
+  static constexpr auto kFields = std::tuple{
+      field(&TranslatedInstruction::rip, "rip", Unit::kAddress, Predict::kRip, "Guest address of the instruction."),
+      field(&TranslatedInstruction::instruction, "instruction", Unit::kCode, Predict::kSite, "The guest's machine code."),
+      field(&TranslatedInstruction::treatment, "treatment", Unit::kEnum, Predict::kSite, "Copied, rebased, a branch, replaced in line, or called out."),
+      field(&TranslatedInstruction::reason, "reason", Unit::kEnum, Predict::kSite, "Why it was not copied."),
+      field(&TranslatedInstruction::code, "code", Unit::kAddress, Predict::kLast, "Where its translation begins."),
+      field(&TranslatedInstruction::output, "output", Unit::kText, Predict::kLast, "Machine code of its translation, in hexadecimal; empty where it is identical."),
+  };
+};
+
+struct TranslationChain {
+  uint64_t time = 0;
+  uint32_t vcpu = 0;
+  uint64_t from = 0, to = 0;
+  ChainKind kind = ChainKind::kDirect;
+};
+template <>
+struct Description<TranslationChain> {
+  static constexpr std::string_view kName = "translation_chain";
+  static constexpr std::string_view kText = "A branch from one translation leads to another from now on, without the monitor.";
+  static constexpr auto kFields = std::tuple{
+      field(&TranslationChain::from, "from", Unit::kAddress, Predict::kLast, "Guest address of the block with the branch."),
+      field(&TranslationChain::to, "to", Unit::kAddress, Predict::kLast, "Guest address of the block it leads to."),
+      field(&TranslationChain::kind, "kind", Unit::kEnum, Predict::kLast, "A direct jump, or an indirect branch that remembers one target."),
+  };
+};
+
+struct TranslationDrop {
+  uint64_t time = 0;
+  uint32_t vcpu = 0;
+  uint64_t rip = 0;
+  Invalidation cause = Invalidation::kWritten;
+};
+template <>
+struct Description<TranslationDrop> {
+  static constexpr std::string_view kName = "translation_drop";
+  static constexpr std::string_view kText = "A translation is not in force any more.";
+  static constexpr auto kFields = std::tuple{
+      field(&TranslationDrop::rip, "rip", Unit::kAddress, Predict::kLast, "Guest address of its block."),
+      field(&TranslationDrop::cause, "cause", Unit::kEnum, Predict::kLast, "Why."),
+  };
+};
+
+struct Retranslation {
+  uint64_t time = 0;
+  uint32_t vcpu = 0;
+  uint64_t rip = 0;
+  uint32_t traps = 0;
+};
+template <>
+struct Description<Retranslation> {
+  static constexpr std::string_view kName = "retranslation";
+  static constexpr std::string_view kText = "An instruction that kept trapping on traced memory will be called out from now on (adaptive binary translation).";
+  static constexpr auto kFields = std::tuple{
+      field(&Retranslation::rip, "rip", Unit::kAddress, Predict::kLast, "Guest address of the instruction."),
+      field(&Retranslation::traps, "traps", Unit::kCount, Predict::kLast, "How often it had trapped."),
+  };
+};
+
 // ---- all of them ------------------------------------------------------------------------------------------------------
 
 // New events are appended; the place in this list is the event's number in files written by this version.
 using AnyEvent = std::variant<RunStart, RunEnd, Exit, Entry, Injection, Delivery, PortAccess, MmioAccess, PageTableRoot, TlbFlush,
                               PageFault, Idle, Marker, Counter, Unimplemented, LostEvents, Walk, Paging,
-                              GuestMode, Emulation>;
+                              GuestMode, Emulation, Translation, TranslatedInstruction, TranslationChain,
+                              TranslationDrop, Retranslation>;
 inline constexpr size_t kEventKinds = std::variant_size_v<AnyEvent>;
 
 template <class E, size_t I = 0>
