@@ -80,9 +80,10 @@ TEST_CASE("on a full disk the writer says so once, counts what is lost, and leav
   constexpr uint64_t kEvents = 200'000;
   const int status = in_child([&] {
     signal(SIGXFSZ, SIG_IGN);
-    const rlimit limit = {60'000, 60'000};
+    // What is left of the disk where a chunk did not fit must hold the last words: chunks are large beside those.
+    const rlimit limit = {200'000, 200'000};
     setrlimit(RLIMIT_FSIZE, &limit);
-    auto writer = Writer::create(file.path, Clock{}, {.chunk_bytes = 16 * 1024}).value();
+    auto writer = Writer::create(file.path, Clock{}, {.chunk_bytes = 64 * 1024}).value();
     int errors = 0;
     for (uint64_t i = 0; i < kEvents; ++i) {
       writer->emit(nth_exit(i));
