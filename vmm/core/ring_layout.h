@@ -1,6 +1,7 @@
 // The monitor's part of a deprivileged guest's linear address space: one entry of the top page table, in a slot the guest does not use (moved if
 // it starts to). Everything a processor needs below the guest lies there: for the kvm stub GDT, IDT, TSS, gates and stack (supervisor only), for
-// binary translation the translation cache and its state. Slot 256 first: Linux and Xen both leave it to hypervisors.
+// binary translation the translation cache and its state. Slot 257 first: Linux and Xen leave 256 to 271 to hypervisors, and a hypervisor
+// that runs the host may keep the first of them from CPL 3 (kvm-pvm does).
 //
 //   base + 0        64 KiB  shadow GDT: the guest's descriptors with DPL 3, the monitor's own in the last ones    supervisor
 //   base + 64 KiB   64 KiB  the machine's stub (machines/kvm): IDT, TSS, gates, stack                             supervisor
@@ -12,7 +13,7 @@
 
 namespace ringside::vmm::ring_layout {
 
-constexpr unsigned kFirstSlot = 256;                 // of 512 in the top table
+constexpr unsigned kFirstSlot = 257;                 // of 512 in the top table
 constexpr uint64_t kGdt = 0, kGdtBytes = 64 << 10;
 constexpr uint64_t kStub = 64 << 10, kStubBytes = 64 << 10;
 constexpr uint64_t kState = 1 << 20, kStateBytes = 64 << 10;

@@ -59,6 +59,7 @@ RingWorld::RingWorld(hw::PhysicalMemory memory)
   for (uint64_t offset = 0; offset < ring_layout::kGdtBytes + ring_layout::kStubBytes; offset += kPageSize)
     map(base + offset, part_ + offset, kPresent | kWritable);
   std::memcpy(table(other_root_), table(root_), kPageSize);
+  for (const uint64_t alias : {kAlias, kUpperAlias}) table(other_root_)[alias >> 39 & 511] = table(root_)[0];
   write_descriptors();
 }
 

@@ -2,9 +2,9 @@
 // segments, and the pages a real processor's stub needs. What the stub's probe, its tests and its benchmark put their few instructions into; a real
 // monitor makes the same things for a guest (techniques/deprivileged).
 //
-//   kCode    4 pages, user, execute and read      kRoot, kOtherRoot  two top tables that share everything below
-//   kData    16 pages, user, read and write       part of the monitor in slot ring_layout::kFirstSlot, supervisor
-//   kStack   grows down from here; 4 pages
+//   kCode    4 pages, user, execute and read      root, other_root: two top tables that share everything below; the other shows all of
+//   kData    16 pages, user, read and write       it again from kAlias and kUpperAlias on
+//   kStack   grows down from here; 4 pages        the monitor's part in slot ring_layout::kFirstSlot, supervisor
 #pragma once
 
 #include <memory>
@@ -19,7 +19,7 @@ namespace ringside::vmm {
 
 class RingWorld {
  public:
-  static constexpr uint64_t kCode = 0x400000, kData = 0x500000, kStack = 0x604000;
+  static constexpr uint64_t kCode = 0x400000, kData = 0x500000, kStack = 0x604000, kAlias = 1ull << 39, kUpperAlias = 0xffff800000000000;
   static constexpr unsigned kCodePages = 4, kDataPages = 16, kStackPages = 4;
   // Selectors of the shadow GDT, where Linux has them too: hosts whose own selectors show through are less confusing this way.
   static constexpr uint16_t kCode32 = 0x23, kFlatData = 0x2b, kCode64 = 0x33, kBasedData = 0x3b;

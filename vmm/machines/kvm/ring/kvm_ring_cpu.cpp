@@ -66,18 +66,18 @@ Result<RingEvent> KvmRingCpu::enter(RingContext& context, const RingControls& co
   }
 
   const Way way = way_for(context);
-  const bool work = !flush.empty() || in_.root != controls.root;
-  if (way == Way::kIret && (work || !at_guest())) {
+  const bool needs_stub = !flush.empty() || in_.root != controls.root || !at_guest();
+  if (way == Way::kIret && needs_stub) {
     RingChain chain(stub_);
     BOOST_OUTCOME_TRYV(add_flush(chain, controls, flush));
     chain.leave(context.gpr[hw::kRdi], context.rip, context.segment[hw::kCs].selector, flags_for_guest(context.rflags),
                 context.gpr[hw::kRsp], context.segment[hw::kSs].selector);
     stand_at(chain, context);
   } else {
-    if (work) {
+    if (!flush.empty()) {
       BOOST_OUTCOME_TRYV(flush_only(controls, flush));
     }
-    stand_at_guest(context);
+    stand_at_guest(context, controls.root);
   }
   segments_in_ = context.segment;
   const Ended ended = BOOST_OUTCOME_TRYX(run_guest(deadline));
@@ -113,13 +113,18 @@ void KvmRingCpu::stand_at(const RingChain& chain, const RingContext& context) {
   vcpu_->set_regs(regs);
 }
 
-void KvmRingCpu::stand_at_guest(const RingContext& context) {
-  if (!at_guest() || !same(context.segment[hw::kCs], segments_in_[hw::kCs]) || !same(context.segment[hw::kSs], segments_in_[hw::kSs])) {
+// At the guest's next instruction, with everything set by KVM, a new root included: where the stub would have to run for that alone, this is cheaper.
+void KvmRingCpu::stand_at_guest(const RingContext& context, uint64_t root) {
+  const bool segments = !at_guest() || !same(context.segment[hw::kCs], segments_in_[hw::kCs]) || !same(context.segment[hw::kSs], segments_in_[hw::kSs]);
+  if (segments || in_.root != root) {
     kvm_sregs sregs = vcpu_->sregs();
     sregs.cs = kvm_segment_of(context.segment[hw::kCs]);
     sregs.ss = kvm_segment_of(context.segment[hw::kSs]);
+    sregs.cr3 = root;
     vcpu_->set_sregs(sregs);
     ++counts_.direct_entries;
+    counts_.root_loads += in_.root != root;
+    in_.root = root;
   }
   kvm_regs regs = kvm_regs_of(context.gpr);
   regs.rip = context.rip;

@@ -57,7 +57,7 @@ class KvmRingCpu final : public RingCpu {
   void add_stores(RingChain& chain, std::span<const TableEdit> edits);
   Result<void> add_flush(RingChain& chain, const RingControls& controls, const RingFlush& flush);
   void stand_at(const RingChain& chain, const RingContext& context);
-  void stand_at_guest(const RingContext& context);
+  void stand_at_guest(const RingContext& context, uint64_t root);
   Result<void> run_stub(const RingChain& chain);
 
   // Exit.

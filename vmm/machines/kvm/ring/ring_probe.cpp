@@ -78,14 +78,13 @@ class Prober {
     return seen.eax() == 2;
   }
 
-  // Of a load from the monitor's part at CPL 3: mov rax, address; mov eax, [rax].
-  Result<bool> says_present(uint64_t offset) {
-    Code load{0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0x8b, 0x00};
-    const uint64_t address = world_->controls().gdt_base - ring_layout::kGdt + offset;
-    std::memcpy(load.data() + 2, &address, sizeof address);
-    const Outcome outcome = BOOST_OUTCOME_TRYX(enter(world_->context(load), world_->controls()));
-    const auto* fault = std::get_if<RingException>(&outcome.event);
-    return fault && (fault->error & 1) != 0;
+  // The lowest 512 GiB of the upper half, which hypervisors keep for themselves: mov rax, address; mov eax, [rax]; cli.
+  Result<bool> opens_upper_slot() {
+    Code load{0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0x8b, 0x00, 0xfa};
+    constexpr uint64_t kAddress = RingWorld::kUpperAlias + RingWorld::kData;
+    std::memcpy(load.data() + 2, &kAddress, sizeof kAddress);
+    const Outcome outcome = BOOST_OUTCOME_TRYX(program(load, [&](RingContext&, RingControls& c) { c.root = world_->other_root(); }));
+    return outcome.is(hw::Vector::kGP);
   }
 
   Result<void> find_facts(std::vector<RingFact>& facts) {
@@ -117,9 +116,7 @@ class Prober {
     const Outcome bases = BOOST_OUTCOME_TRYX(program({0xf3, 0x48, 0x0f, 0xae, 0xc0, 0xfa}, [](RingContext&, RingControls& c) { c.cr4 &= ~hw::cr4::kFsgsbase; }));
     facts.push_back({"cr4_fsgsbase", "vmm.ring.fact.cr4_fsgsbase", bases.is(hw::Vector::kUD)});
 
-    bool present = true;
-    for (const uint64_t offset : {ring_layout::kGdt, ring_layout::kStub}) present = present && BOOST_OUTCOME_TRYX(says_present(offset));
-    facts.push_back({"supervisor_half", "vmm.ring.fact.supervisor_half", present});
+    facts.push_back({"upper_slot", "vmm.ring.fact.upper_slot", BOOST_OUTCOME_TRYX(opens_upper_slot())});
 
     const Outcome disabled = BOOST_OUTCOME_TRYX(program({0x0f, 0x05}, [](RingContext&, RingControls& c) { c.efer &= ~hw::efer::kSce; }));
     facts.push_back({"efer_sce", "vmm.ring.fact.efer_sce", disabled.context.gpr[hw::kRcx] == 0});
