@@ -4,8 +4,8 @@
 
 namespace ringside::vmm::bt {
 
-Emitter::Emitter(const Places& places, uint32_t offset, Translation& translation)
-    : Xbyak::CodeGenerator(kLongestTranslation), out(translation), places_(places), offset_(offset) {
+Emitter::Emitter(Buffer& buffer, const Places& places, uint32_t offset, Translation& translation)
+    : Xbyak::CodeGenerator(kLongestTranslation, buffer), out(translation), places_(places), offset_(offset) {
   out.offset = offset;
 }
 

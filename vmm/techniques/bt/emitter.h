@@ -19,8 +19,9 @@ namespace ringside::vmm::bt {
 
 class Emitter : public Xbyak::CodeGenerator {
  public:
-  // `offset`: where in the cache the code will lie.
-  Emitter(const Places& places, uint32_t offset, Translation& out);
+  // Written into `buffer`; `offset`: where in the cache the code will lie.
+  using Buffer = uint8_t[kLongestTranslation];
+  Emitter(Buffer& buffer, const Places& places, uint32_t offset, Translation& out);
 
   Translation& out;
 

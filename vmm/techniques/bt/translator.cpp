@@ -121,7 +121,8 @@ std::unique_ptr<Translation> Translator::translate(GuestCode& code, uint64_t rip
   auto t = std::make_unique<Translation>();
   t->rip = rip;
   Bytes bytes(code, rip);
-  Emitter e(places_, offset, *t);
+  Emitter::Buffer buffer;
+  Emitter e(buffer, places_, offset, *t);
   e.next_site = next_site;
   emit_indirect_entry(e);
 
@@ -167,7 +168,8 @@ std::unique_ptr<Translation> Translator::translate(GuestCode& code, uint64_t rip
 
 Translator::Stubs Translator::stubs() const {
   Stubs s;
-  Emitter e(places_, cache_layout::kStubs, s.code);
+  Emitter::Buffer buffer;
+  Emitter e(buffer, places_, cache_layout::kStubs, s.code);
   constexpr uint16_t kBoth = bit_of(1) | bit_of(2);
   s.lookup = cache_layout::kStubs + e.at();
   e.at_target(kBoth);
