@@ -23,6 +23,7 @@ class Watcher final : public vmm::Recorder {
   }
   void on_entry(unsigned vcpu, Cycles time, Cycles monitor_time) override { behind_.on_entry(vcpu, time, monitor_time); }
   void on_port(const vmm::ExitInfo& info, const vmm::PortExit& exit, std::string_view device) override { behind_.on_port(info, exit, device); }
+  void on_hypercall(const vmm::ExitInfo& info, const vmm::HypercallExit& exit) override { behind_.on_hypercall(info, exit); }
   void on_mmio(const vmm::ExitInfo& info, const vmm::MmioExit& exit, std::string_view device) override { behind_.on_mmio(info, exit, device); }
   void on_injection(unsigned vcpu, Cycles time, const vmm::Injection& injection) override { behind_.on_injection(vcpu, time, injection); }
   // The cycles up to the marker stand before it in the trace; the machine may change its mode at it.

@@ -567,13 +567,39 @@ struct Description<Retranslation> {
   };
 };
 
+// ---- paravirtualization ------------------------------------------------------------------------------------------------
+
+struct Hypercall {
+  uint64_t time = 0;
+  uint32_t vcpu = 0;
+  std::string_view name{};
+  uint64_t number = 0;
+  uint64_t result = 0;
+  uint64_t items = 1;
+  uint64_t argument0 = 0, argument1 = 0, argument2 = 0;
+};
+template <>
+struct Description<Hypercall> {
+  static constexpr std::string_view kName = "hypercall";
+  static constexpr std::string_view kText = "A paravirtual guest asked its monitor for something, and got an answer.";
+  static constexpr auto kFields = std::tuple{
+      field(&Hypercall::name, "name", Unit::kText, Predict::kLast, "What was asked for, by the name of the interface; unknown where there is no such call."),
+      field(&Hypercall::number, "number", Unit::kCount, Predict::kLast, "The call's number."),
+      field(&Hypercall::result, "result", Unit::kBits, Predict::kLast, "The answer in rax; as a signed number, below zero for failures."),
+      field(&Hypercall::items, "items", Unit::kCount, Predict::kLast, "Entries of its batch that were done; 1 for a call without one."),
+      field(&Hypercall::argument0, "argument0", Unit::kBits, Predict::kLast, "First argument, 0 where the call has none; likewise below."),
+      field(&Hypercall::argument1, "argument1", Unit::kBits, Predict::kLast, "Second argument."),
+      field(&Hypercall::argument2, "argument2", Unit::kBits, Predict::kLast, "Third argument."),
+  };
+};
+
 // ---- all of them ------------------------------------------------------------------------------------------------------
 
 // New events are appended; the place in this list is the event's number in files written by this version.
 using AnyEvent = std::variant<RunStart, RunEnd, Exit, Entry, Injection, Delivery, PortAccess, MmioAccess, PageTableRoot, TlbFlush,
                               PageFault, Idle, Marker, Counter, Unimplemented, LostEvents, Walk, Paging,
                               GuestMode, Emulation, Translation, TranslatedInstruction, TranslationChain,
-                              TranslationDrop, Retranslation>;
+                              TranslationDrop, Retranslation, Hypercall>;
 inline constexpr size_t kEventKinds = std::variant_size_v<AnyEvent>;
 
 template <class E, size_t I = 0>

@@ -2,6 +2,7 @@
 #include "vmm/core/exit.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "traces/schema/exit_codes.h"
 
@@ -80,7 +81,10 @@ std::string to_text(const ExitCause& cause) {
           [](const InternalErrorExit& e) { return fmt::format("internal error {}", e.suberror); },
           [](const DebugExit& e) { return fmt::format("debug vector {} dr6 {:#x}", e.vector, e.dr6); },
           [](const InterruptedExit& e) { return fmt::format("interrupted by {}", text_of(e.by)); },
-          [](const HypercallExit& e) { return fmt::format("hypercall {}", e.number); },
+          [](const HypercallExit& e) {
+            if (e.name.empty()) return fmt::format("hypercall {}", e.number);
+            return fmt::format("hypercall {}({:#x}) = {}", e.name, fmt::join(std::span(e.argument).first(e.arguments), ", "), static_cast<int64_t>(e.result));
+          },
           [](const SystemEventExit& e) { return fmt::format("system event {} ({})", text_of(e.kind), e.raw); },
           [](const HardwareExit& e) {
             const traces::ExitReason reason = traces::reason_of_vmx(e.reason);

@@ -52,8 +52,16 @@ enum class InterruptedBy : uint8_t {
   kInstructions, // the instruction bound
 };
 struct InterruptedExit { InterruptedBy by = InterruptedBy::kSlice; };
-// A hypercall the machine hands to the monitor; `result` is the answer.
-struct HypercallExit { uint64_t number = 0; std::array<uint64_t, 6> argument{}; uint64_t result = 0; };
+// A hypercall. With a name it is one of technique pv's, which has dealt with it: recorded, not dispatched. Without, the machine hands it to the
+// monitor and `result` is the answer.
+struct HypercallExit {
+  uint64_t number = 0;
+  std::array<uint64_t, 6> argument{};
+  uint64_t result = 0;
+  std::string_view name{};
+  unsigned arguments = 6;  // how many of them mean something
+  uint64_t items = 1;      // of its batch that were done
+};
 // The guest asked the platform for a power-state change.
 enum class SystemEventKind : uint8_t { kPowerOff, kReset, kCrash, kOther };
 struct SystemEventExit { SystemEventKind kind = SystemEventKind::kOther; uint32_t raw = 0; };

@@ -26,6 +26,8 @@ class Recorder {
   // A port or MMIO access was answered by a device (empty name: no device claims the address).
   virtual void on_port(const ExitInfo&, const PortExit&, std::string_view /*device*/) {}
   virtual void on_mmio(const ExitInfo&, const MmioExit&, std::string_view /*device*/) {}
+  // A hypercall of technique pv, with its result.
+  virtual void on_hypercall(const ExitInfo&, const HypercallExit&) {}
   virtual void on_injection(unsigned /*vcpu*/, Cycles /*time*/, const Injection&) {}
   virtual void on_marker(unsigned /*vcpu*/, Cycles /*time*/, uint32_t /*value*/) {}
   virtual void on_counters(Cycles /*time*/, std::span<const NamedCounter>) {}

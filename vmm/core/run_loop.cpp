@@ -127,7 +127,8 @@ class RunLoop {
     handle_msr_exit(exit);
     vcpu_.answer(exit);
   }
-  void handle(const ExitInfo&, HypercallExit& exit) {
+  void handle(const ExitInfo& info, HypercallExit& exit) {
+    if (!exit.name.empty()) return recorder_.on_hypercall(info, exit);
     handle_hypercall_exit(exit);
     vcpu_.answer(exit);
   }

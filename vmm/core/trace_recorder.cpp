@@ -130,6 +130,19 @@ void TraceRecorder::on_mmio(const ExitInfo& info, const MmioExit& exit, std::str
                                   .answered_by = traces::AnsweredBy::kMonitor});
 }
 
+void TraceRecorder::on_hypercall(const ExitInfo& info, const HypercallExit& exit) {
+  const auto argument = [&](unsigned n) { return n < exit.arguments ? exit.argument[n] : 0; };
+  writer_.emit(traces::Hypercall{.time = info.time.value,
+                                 .vcpu = info.vcpu,
+                                 .name = exit.name,
+                                 .number = exit.number,
+                                 .result = exit.result,
+                                 .items = exit.items,
+                                 .argument0 = argument(0),
+                                 .argument1 = argument(1),
+                                 .argument2 = argument(2)});
+}
+
 void TraceRecorder::on_injection(unsigned vcpu, Cycles time, const Injection& injection) {
   writer_.emit(traces::Injection{.time = time.value,
                                  .vcpu = vcpu,

@@ -24,6 +24,7 @@ class TraceRecorder final : public Recorder {
   void on_entry(unsigned vcpu, Cycles time, Cycles monitor_time) override;
   void on_port(const ExitInfo& info, const PortExit& exit, std::string_view device) override;
   void on_mmio(const ExitInfo& info, const MmioExit& exit, std::string_view device) override;
+  void on_hypercall(const ExitInfo& info, const HypercallExit& exit) override;
   void on_injection(unsigned vcpu, Cycles time, const Injection& injection) override;
   void on_marker(unsigned vcpu, Cycles time, uint32_t value) override;
   void on_counters(Cycles time, std::span<const NamedCounter> counters) override;

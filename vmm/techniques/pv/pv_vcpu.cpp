@@ -80,7 +80,8 @@ PvVcpu::Turn PvVcpu::step(const RunBounds& bounds) {
     ++hypercalls_;
     items_ += r.items;
     charge_service(cpu().time.costs(), r.items, [this](hw::CycleCategory category, uint64_t cycles) { machine_.charge(category, cycles); });
-    return exit_of(HypercallExit{.number = r.number, .argument = r.argument, .result = static_cast<uint64_t>(r.result)});
+    return exit_of(HypercallExit{.number = r.number, .argument = r.argument, .result = static_cast<uint64_t>(r.result), .name = r.name.empty() ? "unknown" : r.name,
+                                 .arguments = r.arguments, .items = r.items});
   }
   if (waiting_) return wait(bounds);
   if (asking_) return fail(ExitCode::kUsage, text::tr("vmm.pv.no_answer"));
