@@ -138,7 +138,9 @@ After settle(Cpu& cpu) {
 void look_in_guest(Cpu& cpu) {
   using vmx::ExitReason;
   const vmx::ControlBlock& b = *cpu.guest;
-  if (cpu.host_interrupt && b.pin(vmx::pin::kExternalInterruptExiting)) {
+  if (b.primary(vmx::primary::kNmiWindow) && !cpu.nmi_blocked) {
+    vmx::exit_without_instruction(cpu, ExitReason::kNmiWindow);
+  } else if (cpu.host_interrupt && b.pin(vmx::pin::kExternalInterruptExiting)) {
     cpu.host_interrupt = false;
     vmx::exit_without_instruction(cpu, ExitReason::kExternalInterrupt);
   } else if (b.primary(vmx::primary::kInterruptWindow)) {

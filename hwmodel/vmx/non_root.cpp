@@ -79,6 +79,7 @@ std::optional<EntryFailure> enter(Cpu& cpu, ControlBlock& block) {
   else cpu.mmu.flush_all();
   set_gates(cpu, true);
   cpu.interrupt_waiting = block.primary(primary::kInterruptWindow);
+  if (block.primary(primary::kNmiWindow)) cpu.attention = true;  // and again when IRET ends the blocking
   cpu.preemption_deadline = preemption_deadline(cpu, block);
   if (block.injection.valid) {
     cpu.begin_delivery();

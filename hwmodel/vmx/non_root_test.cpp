@@ -88,6 +88,21 @@ TEST_CASE("instructions that exit whatever the controls (E14)", "[invariant]") {
   }
 }
 
+TEST_CASE("an NMI window exits at once where NMIs are not blocked, and not while they are") {
+  Guest open{kNop, kNop, 0xf4};
+  open.block.pin_controls |= vmx::pin::kNmiExiting | vmx::pin::kVirtualNmis;
+  open.block.primary_controls |= vmx::primary::kNmiWindow | vmx::primary::kHlt;
+  CHECK(open.exits(ExitReason::kNmiWindow));
+  CHECK(open.cpu.rip == at::kCode);
+
+  Guest blocked{kNop, kNop, 0xf4};
+  blocked.block.pin_controls |= vmx::pin::kNmiExiting | vmx::pin::kVirtualNmis;
+  blocked.block.primary_controls |= vmx::primary::kNmiWindow | vmx::primary::kHlt;
+  blocked.cpu.nmi_blocked = true;
+  CHECK(blocked.exits(ExitReason::kHlt));
+  CHECK(blocked.cpu.rip == at::kCode + 2);
+}
+
 TEST_CASE("the monitor's emulator does the instruction that exited") {
   Guest g{0x0f, 0xa2, 0xf4};
   CHECK(g.exits(ExitReason::kCpuid));
