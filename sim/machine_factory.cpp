@@ -113,6 +113,13 @@ vmm::DeprivilegedOptions deprivileged_options(const Run& run, const hw::MachineC
   return options;
 }
 
+vmm::pv::PvOptions pv_options(const Run& run, const hw::MachineConfig& config) {
+  vmm::pv::PvOptions options;
+  options.machine = config;
+  if (run.timing.host) options.host = *run.timing.host;
+  return options;
+}
+
 Result<std::unique_ptr<BuiltMachine>> build_model(const Run& run) {
   hw::MachineConfig config{.memory_bytes = run.memory, .monitor_bytes = 0, .cpus = 1, .seed = run.seed};
   if (run.timing.uses_profile()) config.costs = BOOST_OUTCOME_TRYX(load_cost_profile(run.timing));
@@ -123,9 +130,7 @@ Result<std::unique_ptr<BuiltMachine>> build_model(const Run& run) {
     return std::make_unique<BuiltModel>(std::move(deprivileged), std::move(translations));
   }
   if (run.technique == "pv") {
-    vmm::pv::PvOptions options;
-    options.machine = config;
-    if (run.timing.host) options.host = *run.timing.host;
+    vmm::pv::PvOptions options = pv_options(run, config);
     auto pv = BOOST_OUTCOME_TRYX(vmm::pv::create_pv_machine(options));
     return std::make_unique<BuiltModel>(std::move(pv));
   }
@@ -142,6 +147,11 @@ Result<std::unique_ptr<BuiltMachine>> build_kvm(const Run& run) {
     const hw::MachineConfig config{.memory_bytes = run.memory, .seed = run.seed};
     auto deprivileged = BOOST_OUTCOME_TRYX(vmm::create_deprivileged_kvm(deprivileged_options(run, config), options.device));
     return std::make_unique<BuiltKvm>(std::move(deprivileged));
+  }
+  if (run.technique == "pv") {
+    vmm::pv::PvOptions pv = pv_options(run, {.memory_bytes = run.memory, .seed = run.seed});
+    auto machine = BOOST_OUTCOME_TRYX(vmm::pv::create_pv_kvm(pv, options.device));
+    return std::make_unique<BuiltKvm>(std::move(machine));
   }
   auto machine = BOOST_OUTCOME_TRYX(vmm::KvmMachine::create(options));
   return std::make_unique<BuiltKvm>(std::move(machine));

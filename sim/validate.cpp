@@ -42,7 +42,6 @@ Result<void> check_combination(const Run& run) {
   if (run.isa == "strict" && (!model || !is_deprivileged(run))) return refuse(text::tr("sim.validate.isa_strict", run.machine, run.technique));
   if (is_deprivileged(run) && run.paging != "shadow") return refuse(text::tr("sim.validate.trap_needs_shadow", run.technique));
   if (run.technique == "pv" && run.paging != "direct") return refuse(text::tr("sim.validate.pv_needs_direct"));
-  if (run.technique == "pv" && !model) return refuse(text::tr("sim.validate.pv_model"));
   if (run.paging == "direct" && run.technique != "pv") return refuse(text::tr("sim.validate.direct_needs_pv", run.technique));
   if (!hw && !is_deprivileged(run) && run.technique != "pv" && run.paging != "none")
     return refuse(text::tr("sim.validate.paging_needs_hw", run.paging, run.technique));

@@ -135,9 +135,9 @@ void DirectPaging::leave_type(MachineFrame frame) {
   }
 }
 
+// The monitor's slot of a top table stays as it is: the processor may stand on that table until the next entry.
 void DirectPaging::drop_finished(MachineFrame frame) {
   FrameInfo& info = *frames_.guest(frame);
-  if (info.type == FrameType::kL4 && frames_.entries(frame)[kPvMonitorSlot] == monitor_entry_) store_entry(frame, kPvMonitorSlot, 0);
   info.state = State::kIdle;
   info.left_in_epoch = epoch_;
 }

@@ -65,13 +65,13 @@ Answer EventChannels::unmask(uint32_t port) {
   return Answer::kDone;
 }
 
-void EventChannels::set_time(uint64_t tsc, uint64_t system_time) {
+void EventChannels::set_time(uint64_t tsc, uint64_t system_time, TscCounts counts) {
   pv_vcpu_time& time = shared_.vcpu[0].time;
   const uint32_t version = load(time.version) | 1;
   store(time.version, version);
   time.tsc_timestamp = tsc;
   time.system_time = system_time;
-  time.tsc_to_system_mul = 0x80000000;  // ns = (ticks << shift) * mul >> 32: one tick of the model's TSC is one ns
+  time.tsc_to_system_mul = counts == TscCounts::kNanoseconds ? 0x80000000 : 0;  // ns = (ticks << shift) * mul >> 32
   time.tsc_shift = 1;
   store(time.version, version + 1);
 }

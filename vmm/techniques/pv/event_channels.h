@@ -34,7 +34,9 @@ class EventChannels {
   bool masked() const { return load(shared_.vcpu[0].upcall_mask) != 0; }
   void set_masked(bool masked) { store(shared_.vcpu[0].upcall_mask, uint8_t{masked}); }
   void set_cr2(uint64_t address) { store(shared_.vcpu[0].cr2, address); }
-  void set_time(uint64_t tsc, uint64_t system_time);
+  // What the guest's TSC counts: nanoseconds of its time, or something only the host knows; system_time is then that of the last entry.
+  enum class TscCounts : uint8_t { kNanoseconds, kSomething };
+  void set_time(uint64_t tsc, uint64_t system_time, TscCounts counts);
 
  private:
   template <class T>

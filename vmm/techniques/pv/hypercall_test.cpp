@@ -113,7 +113,7 @@ TEST_CASE("update_va_mapping finds the entry by address") {
   CHECK(g.paging.flush().all);
   CHECK(g.call(kPvUpdateVaMapping, {g.free(20), 0, 3}) == kPvErrorInvalid);
   CHECK(g.call(kPvUpdateVaMapping, {kUnmapped, 0, 0}) == kPvErrorInvalid);
-  CHECK(g.call(kPvUpdateVaMapping, {0xffff'8000'0000'0000, 7, 0}) == kPvErrorInvalid);
+  CHECK(g.call(kPvUpdateVaMapping, {0xffff'8080'0000'0000, 7, 0}) == kPvErrorInvalid);
   CHECK(g.call(kPvUpdateVaMapping, {g.free(21), address_of(g.frame_at(g.info.table_base)).value | 3, 0}) == kPvErrorBusy);
   check_counts(g);
 }

@@ -116,7 +116,7 @@ TEST_CASE("A guest that cannot be entered is lost, not the monitor") {
   Fixture f;
   CHECK(enter_by_trap(*f.domain, {.vector = 6, .has_error = false, .software = false, .error = 0, .cr2 = 0, .dr6 = 0}) == Entered::kNo);
   f.to_user();
-  for (const uint64_t stack : std::vector<uint64_t>{0, 8, f.info.table_base + 4096, 0xffff800000001000, ~uint64_t{0}}) {
+  for (const uint64_t stack : std::vector<uint64_t>{0, 8, f.info.table_base + 4096, 0xffff808000001000, ~uint64_t{0}}) {
     f.domain->cpu.kernel_sp = stack;
     CHECK(enter_by_syscall(*f.domain) == Entered::kNo);
   }

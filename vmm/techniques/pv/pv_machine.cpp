@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "vmm/machines/kvm/ring/kvm_ring_cpu.h"
 #include "vmm/machines/model/model_ring_cpu.h"
 #include "vmm/techniques/pv/pv_vcpu.h"
 
@@ -15,6 +16,7 @@ Result<PvVcpu::Parts> make_parts(hw::Machine& machine, unsigned index, PvOptions
   if (options.make_ring) parts.ring = BOOST_OUTCOME_TRYX(options.make_ring(machine, *parts.part));
   else parts.ring = std::make_unique<ModelRingCpu>(machine.memory(), machine.code(), machine.cpu(index));
   parts.host = options.host;
+  if (options.time == GuestTime::kHost) parts.pace = std::make_unique<HostPace>(machine);
   parts.disk = options.disk ? std::move(options.disk) : std::make_unique<RamDisk>(kDefaultDiskSectors);
   return parts;
 }
@@ -41,6 +43,19 @@ Result<std::unique_ptr<ModelMachine>> create_pv_machine(PvOptions& options) {
   if (!machine) return machine.error();
   if (failure) return *failure;
   made->plug_into(machine.value()->bus());
+  return machine;
+}
+
+Result<std::unique_ptr<ModelMachine>> create_pv_kvm(PvOptions& options, const std::string& device) {
+  options.make_ring = [device](hw::Machine& machine, MonitorPart& part) -> Result<std::unique_ptr<RingCpu>> {
+    const RingPages pages = ring_pages([&](uint64_t offset) { return part.machine(offset); });
+    auto ring = KvmRingCpu::create(machine.memory(), pages, machine.cpu(0), machine.clock(), device);
+    if (!ring) return ring.error();
+    return std::move(ring.value());
+  };
+  options.time = GuestTime::kHost;
+  auto machine = create_pv_machine(options);
+  if (machine) machine.value()->announce_real_processor();
   return machine;
 }
 

@@ -16,6 +16,7 @@ using traces::ExitReason;
 
 namespace {
 
+static_assert(kPvMonitorSlot == ring_layout::kFirstSlot);
 constexpr uint64_t kInstructionsPerSlice = 2'000'000;
 constexpr uint8_t kPageFaultVector = 14;
 
@@ -40,7 +41,7 @@ Result<void> PvVcpu::set_registers(const Registers& registers) {
   auto domain = start_domain(paging_, window_, parts_.disk.get(), *this, registers);
   if (!domain) return domain.error();
   domain_ = std::move(domain.value());
-  domain_->events.set_time(now(), now());
+  domain_->events.set_time(now(), now(), EventChannels::TscCounts::kNanoseconds);
   engine_.emplace(*domain_);
   engine_->on_done([this](const HypercallRecord& record) { done_ = record; });
   BOOST_OUTCOME_TRYV(ModelVcpu::set_registers(registers));
@@ -51,6 +52,7 @@ Result<void> PvVcpu::set_registers(const Registers& registers) {
 void PvVcpu::interrupt() noexcept {
   ModelVcpu::interrupt();
   parts_.ring->interrupt();
+  if (parts_.pace) parts_.pace->wake();
 }
 
 std::vector<NamedCounter> PvVcpu::technique_counters() const {
@@ -83,6 +85,7 @@ PvVcpu::Turn PvVcpu::step(const RunBounds& bounds) {
     return exit_of(HypercallExit{.number = r.number, .argument = r.argument, .result = static_cast<uint64_t>(r.result), .name = r.name.empty() ? "unknown" : r.name,
                                  .arguments = r.arguments, .items = r.items});
   }
+  follow_host();
   if (waiting_) return wait(bounds);
   if (asking_) return fail(ExitCode::kUsage, text::tr("vmm.pv.no_answer"));
   if (engine_->in_progress()) return hypercall(engine_->resume(), bounds);
@@ -109,8 +112,16 @@ PvVcpu::Turn PvVcpu::enter_guest(const RunBounds& bounds) {
   if (!std::holds_alternative<RingInterrupted>(event.value()))
     charge_round_trip(cpu().time.costs(), [this](hw::CycleCategory category, uint64_t cycles) { machine_.charge(category, cycles); });
   show_context();
+  follow_host();
   machine_.clock().run_due(machine_.now());
   return dispatch(event.value(), bounds);
+}
+
+// In the host's time: the virtual PC's clock goes on, and the guest, whose TSC nobody can interpret, is told what time it is.
+void PvVcpu::follow_host() {
+  if (!parts_.pace) return;
+  parts_.pace->follow();
+  domain_->events.set_time(0, now(), EventChannels::TscCounts::kSomething);
 }
 
 RingBounds PvVcpu::ring_bounds(const RunBounds& bounds) {
@@ -170,7 +181,8 @@ PvVcpu::Turn PvVcpu::dispatch(const RingEvent& event, const RunBounds& bounds) {
                           return hypercall(engine_->begin(), bounds);
                         },
                         [&](const RingInterrupted&) -> Turn {
-                          if (domain_->callback_due()) return exit_of(TrapExit{.reason = ExitReason::kExternalInterrupt});
+                          const bool run_loop_waits = parts_.pace && HostPace::SteadyClock::now() >= bounds.wall_deadline;
+                          if (!run_loop_waits && domain_->callback_due()) return exit_of(TrapExit{.reason = ExitReason::kExternalInterrupt});
                           const hw::Stop stop = cpu().counters.instructions >= bounds.instruction_deadline ? hw::Stop{hw::StopLimit{}} : hw::Stop{hw::StopNone{}};
                           return Exit{cause_of(stop, bounds), info_of(hw::StopLimit{}, entered_)};
                         },
@@ -247,9 +259,17 @@ PvVcpu::Turn PvVcpu::wait(const RunBounds& bounds) {
       show_context();
       return std::nullopt;
     }
+    if (parts_.pace && !sleep_until_timer(bounds)) break;
     if (!machine_.wait_for_timer(index_)) return exit_of(HaltExit{true});
   }
   return Exit{cause_of(hw::StopLimit{}, bounds), info_of(hw::StopLimit{}, entered_)};
+}
+
+// In the host's time. False: the run loop wants its turn first.
+bool PvVcpu::sleep_until_timer(const RunBounds& bounds) {
+  const Cycles timer = machine_.clock().next_deadline();
+  if (timer == hw::TimerQueue::kNever) return true;  // nothing to wait for
+  return parts_.pace->sleep_until(std::min(timer, bounds.guest_deadline), bounds.wall_deadline) && timer <= bounds.guest_deadline;
 }
 
 PvVcpu::Turn PvVcpu::shut_down(uint32_t reason) {

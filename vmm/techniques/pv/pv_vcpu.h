@@ -15,6 +15,7 @@
 #include "vmm/machines/model/model_machine.h"
 #include "vmm/paging/monitor_memory.h"
 #include "vmm/paging/monitor_part.h"
+#include "vmm/techniques/deprivileged/host_pace.h"
 #include "vmm/techniques/pv/hypercall.h"
 #include "vmm/techniques/pv/part_window.h"
 
@@ -27,6 +28,7 @@ class PvVcpu final : public ModelVcpu, private DomainHost {
     std::unique_ptr<MonitorPart> part;
     std::unique_ptr<RingCpu> ring;
     std::unique_ptr<BlockStore> disk;
+    std::unique_ptr<HostPace> pace;  // only where the processor below runs in the host's time
     HostKind host = HostKind::kType2;
   };
   PvVcpu(hw::Machine& machine, unsigned index, Parts parts);
@@ -52,6 +54,8 @@ class PvVcpu final : public ModelVcpu, private DomainHost {
   Turn system_call();
   Turn hypercall(const Step& step, const RunBounds& bounds);
   Turn wait(const RunBounds& bounds);
+  bool sleep_until_timer(const RunBounds& bounds);
+  void follow_host();
   Turn trapped(const TrapExit& trap, Entered entered);
   Turn lost();
   Turn shut_down(uint32_t reason);

@@ -97,8 +97,8 @@ struct pv_multicall_entry {
   uint64_t argument[6];
 };
 
-// The monitor's own entry of every top-level table.
-enum { kPvMonitorSlot = 256 };
+// The monitor's own entry of every top-level table. Not 256: a hypervisor beneath the host may keep that.
+enum { kPvMonitorSlot = 257 };
 
 // ---- version -------------------------------------------------------------------------------------------------------------------
 enum { kPvInterfaceMajor = 1, kPvInterfaceMinor = 0 };
@@ -133,7 +133,7 @@ struct pv_vcpu_time {
   uint32_t pad0;
   uint64_t tsc_timestamp;  // TSC at system_time
   uint64_t system_time;    // ns
-  uint32_t tsc_to_system_mul;
+  uint32_t tsc_to_system_mul;  // ns since then = (ticks << shift) * mul >> 32; 0: the TSC says nothing, system_time is that of the last entry
   int8_t tsc_shift;
   int8_t pad1[3];
 };

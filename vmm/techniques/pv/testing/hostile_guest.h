@@ -80,7 +80,7 @@ class HostileGuest {
     switch (b.byte() % 8) {
       case 0: return 0;
       case 1: return b.word();
-      case 2: return 0xffff'8000'0000'0000ull + b.byte();   // the monitor's slot
+      case 2: return 0xffff'8080'0000'0000ull + b.byte();   // the monitor's slot
       case 3: return playground(b) + 4096 - b.byte() % 16;  // over a page's end
       case 4: return guest.info.table_base + b.byte() * 8;
       case 5: return guest.info.shared_info + b.byte();
@@ -110,13 +110,13 @@ class HostileGuest {
   }
   uint64_t count(Bytes& b, unsigned prepared) { return b.byte() == 0xff ? b.word() : prepared; }
 
-  void build_entry(Bytes& b) { store(playground(b) + (b.byte() % 4 ? b.byte() % 8 : 256) * 8, entry(b)); }
+  void build_entry(Bytes& b) { store(playground(b) + (b.byte() % 4 ? b.byte() % 8 : 257) * 8, entry(b)); }
   void scribble(Bytes& b) { store(linear(b), b.word()); }
 
   void updates(Bytes& b) {
     const unsigned n = 1 + b.byte() % 8;
     for (unsigned i = 0; i < n; ++i) {
-      const uint64_t index = b.byte() % 4 ? b.byte() % 8 : b.byte() % 2 ? 256 : 511;
+      const uint64_t index = b.byte() % 4 ? b.byte() % 8 : b.byte() % 2 ? 257 : 511;
       argument(i, pv_mmu_update{address_of(frame(b)).value + index * 8 + (b.byte() % 8 ? 0 : b.byte() % 4), entry(b)});
     }
     call(kPvMmuUpdate, {guest.free(2), count(b, n), b.byte() % 4 ? guest.free(3) : linear(b)});
