@@ -124,7 +124,7 @@ std::vector<WorkloadFacts> comparable_workloads() {
           {"ptemod", 200, 100, "sim.workload.ptemod"},       {"int80", 200, 100, "sim.workload.int80"},
           {"forkwait", 10, 4, "sim.workload.forkwait"},      {"ctxswitch", 50, 20, "sim.workload.ctxswitch"},
           {"timer", 5, 3, "sim.workload.timer"},             {"console", 10, 5, "sim.workload.console"},
-          {"block", 20, 5, "sim.workload.block"},            {"compute", 100000, 20'000'000, "sim.workload.compute"},
+          {"block", 20, 5, "sim.workload.block"},            {"compute", 100000, 100'000'000, "sim.workload.compute"},
           {"tlb", 10000, 10000, "sim.workload.tlb"}};
 }
 
