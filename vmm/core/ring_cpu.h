@@ -48,7 +48,8 @@ struct RingException {
   uint64_t cr2 = 0;  // of a page fault
   uint64_t dr6 = 0;  // of a debug exception
 };
-// SYSCALL or SYSENTER: rip of the context is at the instruction, and no register has changed yet.
+// SYSCALL or SYSENTER: rip of the context is at the instruction. After a SYSCALL, RCX and R11 may or may not hold already what it puts there (a
+// modelled processor stops before, a real one after); doing the instruction gives the same in both cases.
 struct RingSystemCall { enum class By : uint8_t { kSyscall, kSysenter } by = By::kSyscall; };
 // The time to look has come, or somebody asked for it.
 struct RingInterrupted {};

@@ -83,10 +83,11 @@ bool adaptive_matters(ExperimentResult& result, const hw::CostProfile& profile, 
 }
 
 bool compute_is_native(const Medians& medians) {
-  const double native = medians.at({"compute", "native/none"});
+  const auto native = medians.find({"compute", "native/none"});
+  if (native == medians.end()) return false;
   for (const char* technique : {"trap/shadow", "bt/shadow", "pv/direct"}) {
     const auto at = medians.find({"compute", technique});
-    if (at != medians.end() && at->second > native * 1.05) return false;
+    if (at != medians.end() && at->second > native->second * 1.05) return false;
   }
   return true;
 }

@@ -85,7 +85,7 @@ DeprivilegedVcpu::Turn DeprivilegedVcpu::step(const RunBounds& bounds) {
   if (takes_interrupt(c)) return take_interrupt(bounds);
   if (c.halted) return wait_halted(bounds);
   if (!parts_.paging->can_run()) return interpret(bounds);
-  if (c.interrupt_shadow) return tell(emulate(), bounds);  // interrupts are held off for one instruction: it must be one
+  if (c.interrupt_shadow) return do_instruction(bounds);  // interrupts are held off for one instruction: it must be one
   return enter_guest(bounds);
 }
 
@@ -161,7 +161,7 @@ DeprivilegedVcpu::Turn DeprivilegedVcpu::enter_guest(const RunBounds& bounds) {
   const RingContext before = context_of_guest();
   RingContext context = before;
   const bool kernel = c.cpl != 3;
-  if (kernel && parts_.kernel->enter(c, context) == KernelCode::Enter::kEmulate) return tell(emulate(), bounds);
+  if (kernel && parts_.kernel->enter(c, context) == KernelCode::Enter::kEmulate) return do_instruction(bounds);
   const RingControls controls = controls_of_guest();
   const uint64_t counted = parts_.ring->instructions();
   const RingFlush flush = parts_.paging->take_flush();
@@ -263,25 +263,26 @@ void DeprivilegedVcpu::charge_trap() {
 DeprivilegedVcpu::Turn DeprivilegedVcpu::dispatch(const RingEvent& event, const RunBounds& bounds) {
   return std::visit(overloaded{
                         [&](const RingException& e) { return e.vector == 14 && !e.software ? page_fault(e, bounds) : exception(e, bounds); },
-                        [&](const RingSystemCall&) { return trapped(TrapExit{.reason = traces::ExitReason::kSystemCall}, bounds); },
+                        [&](const RingSystemCall&) { return trapped(TrapExit{.reason = traces::ExitReason::kSystemCall}, info_of(StopNone{}, entered_), bounds); },
                         [&](const RingInterrupted&) { return interrupted(bounds); },
                     },
                     event);
 }
 
 // The instruction is the virtual processor's to do: a port access or device access of it is the exit, else the trap.
-DeprivilegedVcpu::Turn DeprivilegedVcpu::trapped(const TrapExit& trap, const RunBounds& bounds, Service service) {
+DeprivilegedVcpu::Turn DeprivilegedVcpu::trapped(const TrapExit& trap, const ExitInfo& info, const RunBounds& bounds, Service service) {
   ++traps_;
-  Exit exit{trap, info_of(StopNone{}, entered_)};
+  Exit exit{trap, info};
   exit.info.raw_reason = trap.vector;
-  const Stop stop = emulate(service);
+  if (auto ready = prepare_emulation(info, service); !ready) return ready.error();
+  const Stop stop = emulate();
   const bool told = std::holds_alternative<StopNone>(stop) || std::holds_alternative<StopHalt>(stop);
   if (!told) exit.cause = cause_of(stop, bounds);
   return exit;
 }
 
 DeprivilegedVcpu::Turn DeprivilegedVcpu::callout(const RunBounds& bounds) {
-  return trapped(TrapExit{.reason = traces::ExitReason::kCallout}, bounds, Service::kCallout);
+  return trapped(TrapExit{.reason = traces::ExitReason::kCallout}, info_of(StopNone{}, entered_), bounds, Service::kCallout);
 }
 
 // General protection and its kin may mean that the instruction needs privilege: the virtual processor knows. All other exceptions are the guest's.
@@ -295,7 +296,7 @@ DeprivilegedVcpu::Turn DeprivilegedVcpu::exception(const RingException& e, const
   }
   const ExitInfo info = info_of(StopNone{}, entered_);
   trap.reason = e.software ? traces::ExitReason::kSoftwareInterrupt : trap_reason(bytes_of(info), code_bits(cpu()));
-  return trapped(trap, bounds);
+  return trapped(trap, info, bounds);
 }
 
 DeprivilegedVcpu::Turn DeprivilegedVcpu::page_fault(const RingException& e, const RunBounds& bounds) {
@@ -309,7 +310,7 @@ DeprivilegedVcpu::Turn DeprivilegedVcpu::page_fault(const RingException& e, cons
     case FaultAction::kInjectFault:
       return inject(trap, {.valid = true, .has_error = true, .vector = e.vector, .error = parts_.paging->details().error, .cr2 = e.cr2});
     case FaultAction::kEmulate: machine_.charge(Primitive::kPageTableWrite); [[fallthrough]];
-    case FaultAction::kDevice: return trapped(trap, bounds);
+    case FaultAction::kDevice: return trapped(trap, info_of(StopNone{}, entered_), bounds);
   }
   __builtin_unreachable();
 }
@@ -341,16 +342,23 @@ DeprivilegedVcpu::Turn DeprivilegedVcpu::interrupted(const RunBounds& bounds) {
   return Exit{cause_of(stop, bounds), info_of(StopLimit{}, entered_)};
 }
 
-// One instruction by the virtual processor. The answer of a device is waited for: the next run() comes back here.
-Stop DeprivilegedVcpu::emulate(Service service) {
+// An instruction that no trap led to.
+DeprivilegedVcpu::Turn DeprivilegedVcpu::do_instruction(const RunBounds& bounds) {
+  if (auto ready = prepare_emulation(info_of(StopNone{}, entered_), Service::kTrap); !ready) return ready.error();
+  return tell(emulate(), bounds);
+}
+
+// Once for an instruction, however often it waits for a device.
+Result<void> DeprivilegedVcpu::prepare_emulation(const ExitInfo& info, Service service) {
+  ++emulated_;
+  if (service == Service::kTrap) machine_.charge(Primitive::kEmulateInstruction);
+  if (observer_) observer_->on_emulation(info.guest_rip, trap_reason(bytes_of(info), code_bits(cpu())));
+  return fpu_in_ring_ && uses_fpu(bytes_of(info), code_bits(cpu())) ? fpu_to_guest() : success();
+}
+
+// The instruction by the virtual processor. The answer of a device is waited for: the next run() comes back here.
+Stop DeprivilegedVcpu::emulate() {
   Cpu& c = cpu();
-  if (!emulating_) {
-    ++emulated_;
-    if (service == Service::kTrap) machine_.charge(Primitive::kEmulateInstruction);
-    const ExitInfo info = info_of(StopNone{}, entered_);
-    if (observer_) observer_->on_emulation(c.rip, trap_reason(bytes_of(info), code_bits(c)));
-    if (fpu_in_ring_ && uses_fpu(bytes_of(info), code_bits(c))) (void)fpu_to_guest();
-  }
   c.time.begin_emulation(c.now(), EmulatedDevices::kVirtual);
   const Stop stop = machine_.step(index_);
   c.time.end_emulation(c.now());

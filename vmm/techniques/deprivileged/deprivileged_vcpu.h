@@ -83,10 +83,12 @@ class DeprivilegedVcpu final : public ModelVcpu {
   // What made the virtual processor do an instruction: a trap, whose instruction must be fetched and decoded first, or a call-out of translated
   // code, which was made for that instruction (its price is Primitive::kCallout).
   enum class Service : uint8_t { kTrap, kCallout };
-  Turn trapped(const TrapExit& trap, const RunBounds& bounds, Service service = Service::kTrap);
+  Turn trapped(const TrapExit& trap, const ExitInfo& info, const RunBounds& bounds, Service service = Service::kTrap);
   Turn callout(const RunBounds& bounds);
   Turn inject(const TrapExit& trap, const hw::PendingEvent& event);
-  hw::Stop emulate(Service service = Service::kTrap);
+  Turn do_instruction(const RunBounds& bounds);
+  Result<void> prepare_emulation(const ExitInfo& info, Service service);
+  hw::Stop emulate();
 
   Parts parts_;
   GuestObserver* observer_ = nullptr;
